@@ -135,6 +135,7 @@ fn wants<'a>(request: &'a ChatRequest, by: By<'a>) -> Wants<'a> {
         out: &[],
         above_context: None,
         by,
+        client: None,
     }
 }
 

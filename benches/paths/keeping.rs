@@ -76,6 +76,7 @@ fn registry(config: &Config) -> Arc<Registry> {
                     prompt_bytes: 4000,
                     max_tokens: Some(500),
                 },
+                client: None,
                 key: None,
                 usual: Duration::ZERO,
             };

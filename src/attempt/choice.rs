@@ -36,6 +36,7 @@ pub(super) fn choose(
     Chosen {
         slot: list.slot(candidate),
         ask: wants.ask(),
+        client: wants.client.map(|client| client.name.clone()),
         usual: usual.unwrap_or_default(),
         key,
         candidate: Arc::clone(candidate),

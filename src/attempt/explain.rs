@@ -7,7 +7,7 @@ use super::Refusal;
 use super::refusal::{Walked, none_left};
 use super::walk::Walker;
 use crate::clock::Now;
-use crate::config::ModelField;
+use crate::config::{Client, ModelField};
 use crate::learnt::SessionKey;
 use crate::model::Candidate;
 use crate::registry::{InLine, Knowledge, Snapshot};
@@ -18,7 +18,7 @@ use crate::select::{Awake, LeftOut, Next, Why, awake, left_out, next};
 #[derive(Clone, Debug)]
 pub struct Explanation {
     /// In a word: `candidates`, `waiting`, `probing`, `all_cooling`, `account_resting`, `exhausted`,
-    /// `none_capable`, `not_listed`, `no_snapshot`.
+    /// `none_capable`, `not_listed`, `not_allowed`, `no_snapshot`.
     pub selection: &'static str,
     /// How long, at least, it would wait for its turn, if no candidate can be asked before.
     pub waits: Option<Duration>,
@@ -35,17 +35,17 @@ pub struct Explanation {
 }
 
 impl Walker {
-    /// What would happen to this request of a session, by what is `known` now and what is ahead of it `in_line`.
+    /// What would happen to this request of a client and its session, by what is `known` now and what is ahead of it `in_line`.
     #[must_use]
     pub fn explain(
         &self,
         snapshot: Option<&Snapshot>,
         request: &ChatRequest,
-        session: Option<SessionKey>,
+        (client, session): (Arc<Client>, Option<SessionKey>),
         (known, in_line): (&Knowledge, &InLine),
         now: Now,
     ) -> Explanation {
-        let progress = self.begins(session);
+        let progress = self.begins(client, session);
         let wants = self.wants(request, &progress);
         let walked = Walked {
             wants,
@@ -73,6 +73,7 @@ impl Walker {
                 ("none_capable", Some(Refusal::none_capable(missing)))
             }
             Next::None(Why::NotListed) => ("not_listed", Some(Refusal::ModelNotFound)),
+            Next::None(Why::NotAllowed) => ("not_allowed", Some(Refusal::NotAllowed)),
             Next::None(Why::NoSnapshot) => ("no_snapshot", Some(Refusal::NotReady)),
             Next::None(Why::Exhausted) => ("exhausted", refused()),
             Next::None(Why::Resting { .. }) => match refused() {

@@ -28,6 +28,7 @@ mod traced;
 mod waiting;
 mod walk;
 mod way;
+mod who;
 mod wording;
 
 pub use account::{Account, Keyring};
@@ -37,6 +38,7 @@ pub use opened::{Answer, Opened, PlainAnswer, StreamAnswer};
 pub use refusal::{Refusal, Tried};
 pub use rendering::Rendering;
 pub use walk::Walker;
+pub use who::Who;
 pub use wording::Wording;
 
 #[cfg(test)]

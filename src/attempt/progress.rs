@@ -1,10 +1,12 @@
 //! How far a walk has got: what it has ruled out, and what it was told last.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::way::Way;
 use super::{Opened, Refusal};
 use crate::answer::PassedAnswer;
+use crate::config::Client;
 use crate::learnt::{Pin, SessionKey};
 use crate::model::{Candidate, Subject};
 use crate::select::{Out, OutBy};
@@ -27,6 +29,8 @@ pub(super) struct Progress {
     /// The candidate that gave its session's last answer.
     pub(super) pin: Option<Pin>,
     pub(super) session: Option<SessionKey>,
+    /// Whose request it is.
+    pub(super) client: Option<Arc<Client>>,
     /// Whether an attempt was ended by the limit on its first token; only one may be.
     pub(super) has_ended_one: bool,
     /// The last model's refusal or empty answer; it counts only if every model gave one.

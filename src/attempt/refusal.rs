@@ -12,7 +12,9 @@ use crate::ledger::Unit;
 use crate::live::AttemptRecord;
 use crate::model::{AccountId, Capability, ModelId};
 use crate::registry::{Knowledge, Snapshot};
-use crate::select::{LeftOut, Next, Ruled, Unavailable, Wants, Why, left_out, next, ruled};
+use crate::select::{
+    LeftOut, Next, Ruled, Unavailable, Wants, Why, is_beyond_share, left_out, next, ruled,
+};
 use crate::units::whole_seconds;
 use crate::upstream::Unreachable;
 use crate::verdict::{AccountLimit, Outcome, no_legacy_endpoint};
@@ -24,6 +26,13 @@ pub enum Refusal {
     NotReady,
     /// `MODEL_FIELD=pin`, and the named model is not in the snapshot.
     ModelNotFound,
+    /// The client may ask none of the models of the snapshot.
+    NotAllowed,
+    /// Its share of the day is all that keeps the client from every model.
+    ShareUsed {
+        /// Whole seconds until it may use more, at least 1.
+        retry_after: u64,
+    },
     /// No model of the snapshot can do what the request needs.
     NoCapableModel {
         /// The capabilities that no model has.
@@ -99,7 +108,7 @@ impl Refusal {
     pub(super) fn no_sooner_than(mut self, turn_in: Option<Duration>, now: Now) -> Self {
         let turn_in = turn_in.unwrap_or_default();
         match &mut self {
-            Self::AllUnavailable { retry_after, .. } => {
+            Self::AllUnavailable { retry_after, .. } | Self::ShareUsed { retry_after } => {
                 *retry_after = (*retry_after).max(seconds(turn_in));
             }
             Self::AccountLimited {
@@ -112,6 +121,7 @@ impl Refusal {
             }
             Self::NotReady
             | Self::ModelNotFound
+            | Self::NotAllowed
             | Self::NoCapableModel { .. }
             | Self::Unreachable { .. }
             | Self::Passed(_)
@@ -153,6 +163,10 @@ pub(super) fn none_left(
         attempts,
     } = walked;
     if let Some(ruled) = ruled(snapshot, wants, known, now) {
+        if is_beyond_share(&ruled.candidate, snapshot, wants, known, now) {
+            let retry_after = seconds(ruled.left);
+            return Err(Refusal::ShareUsed { retry_after });
+        }
         let alone = snapshot.accounts().len() == 1;
         let told = told.filter(|_| alone).cloned();
         let why = || (!alone).then(|| Unavailable::count(snapshot, wants, known, now));
@@ -196,11 +210,13 @@ fn another_may_do_better(
     };
     let returns = |(_, why): &(_, LeftOut)| match why {
         LeftOut::Spent { returns_in, .. } => returns_in.is_some(),
+        LeftOut::ShareUsed { .. } => true,
         LeftOut::Resting(whose) | LeftOut::Account(whose) => {
             let rest = known.rest_of(whose, now);
             rest.is_some_and(|rest| !rest.until_next_list)
         }
         LeftOut::NotWanted
+        | LeftOut::NotAllowed
         | LeftOut::Lacks(_)
         | LeftOut::TooSmall { .. }
         | LeftOut::Tried

@@ -12,11 +12,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
-use super::{Account, Answer, Keyring, Opened, Refusal, Walker};
+use super::{Account, Answer, Keyring, Opened, Refusal, Walker, Who};
 use crate::clock::Now;
-use crate::config::{Config, LogLevel};
-use crate::learnt::Salt;
-use crate::ledger::Limit;
+use crate::config::{Clients, Config, LogLevel};
+use crate::ledger::{Ask, Limit};
 use crate::model::{AccountId, ModelId, Offer, ProviderId};
 use crate::provider::{Provider, find};
 use crate::redact::{Redactor, Secret};
@@ -44,6 +43,7 @@ type Asked = Arc<Mutex<Vec<String>>>;
 struct House {
     walker: Walker,
     registry: Arc<Registry>,
+    clients: Clients,
     asked: Asked,
 }
 
@@ -157,7 +157,6 @@ async fn limited_house(played: &[Played], limits: &[Limit]) -> House {
             .into_iter()
             .filter_map(|one| Keyring::new([one]))
             .collect(),
-        Salt::new([0; 16]),
         Redactor::default(),
         Arc::clone(&registry),
         Log::memory(LogLevel::Error).0,
@@ -167,6 +166,7 @@ async fn limited_house(played: &[Played], limits: &[Limit]) -> House {
     House {
         walker,
         registry,
+        clients: config.clients,
         asked,
     }
 }
@@ -175,6 +175,7 @@ impl House {
     /// How the walk of one request ends.
     async fn walk(&self, body: &'static [u8]) -> Result<Answer, Refusal> {
         let request = ChatRequest::read(Bytes::from_static(body), 128).unwrap();
+        let client = Arc::clone(self.clients.iter().next().unwrap());
         let traffic = Arc::new(Traffic::new(Now::read()));
         let metrics = Arc::new(Metrics::new().unwrap());
         let mut record = RequestRecord::new(
@@ -183,9 +184,16 @@ impl House {
             traffic,
             "r",
             Surface::Chat,
+            client.name.clone(),
             0,
         );
-        self.walker.walk(&request, None, None, &mut record).await
+        let admitted = self.registry.admit(&client.name, Ask::default()).unwrap();
+        let who = Who {
+            client,
+            session: None,
+            admitted,
+        };
+        self.walker.walk(&request, who, None, &mut record).await
     }
 
     /// What happens to one request: which accounts were asked, and what was told.

@@ -87,6 +87,8 @@ impl Walker {
         (needs.capabilities(), needs.had_tools).hash(&mut kind);
         (class(ask.prompt_bytes), ask.max_tokens.map(class)).hash(&mut kind);
         (wants.preference, out, wants.above_context).hash(&mut kind);
+        // Each may have a share of its own left.
+        wants.client.map(|client| &client.name).hash(&mut kind);
         if let Some(list) = self.registry.snapshot() {
             let reach = |known: &Knowledge, now| {
                 let reach = within_reach(&list, wants, known, now);
@@ -103,6 +105,7 @@ impl Walker {
         let above_context = progress.above_context;
         let (model_field, routing, learning) = (self.model_field, self.routing, self.learning);
         let (session, pin) = (progress.session, progress.pin.clone());
+        let client = progress.client.clone();
         let session = session.map(|session| (session, self.salt));
         let (accounts, traffic) = (self.accounts.clone(), Arc::clone(&self.traffic));
         Box::new(move |list: &Snapshot, known: &Knowledge, ahead, now| {
@@ -111,6 +114,7 @@ impl Walker {
                 preference: Preference::new(model_field, &asked),
                 out: &out,
                 above_context,
+                client: client.as_deref(),
                 by: By::new(routing, asked.wish(), &learning, session, pin.as_ref()),
             };
             if let (0, Next::Ask(candidate)) = (ahead, next(Some(list), wants, known, now)) {

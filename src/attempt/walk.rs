@@ -4,8 +4,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
 use tokio_util::task::TaskTracker;
@@ -16,13 +15,13 @@ use super::learning::Learning;
 use super::opened::Unanswered;
 use super::progress::{LastWord, Progress};
 use super::refusal::{Walked, none_left, tried};
-use super::{Answer, Keyring, Refusal, Wording};
+use super::{Answer, Keyring, Refusal, Who, Wording};
 use crate::clock::Now;
-use crate::config::{Config, Limits, LogLevel, ModelField};
+use crate::config::{Client, Config, Limits, LogLevel, ModelField};
 use crate::learnt::{Caller, Order, Parameters, Pins, Salt, SessionKey, teaches};
 use crate::model::{AccountId, Candidate, Wish};
 use crate::provider::{Provider, Rules};
-use crate::redact::Redactor;
+use crate::redact::{Redactor, Secret};
 use crate::registry::{Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
 use crate::request::{ChatRequest, Routing};
 use crate::select::{
@@ -91,7 +90,6 @@ impl Walker {
     pub fn new(
         config: &Config,
         accounts: Vec<Keyring>,
-        salt: Salt,
         redactor: Redactor,
         registry: Arc<Registry>,
         log: Log,
@@ -122,7 +120,7 @@ impl Walker {
             routing: config.routing,
             learning: config.learning,
             pins: Arc::default(),
-            salt,
+            salt: Salt::of(config.clients.keys().map(Secret::expose)),
             last_list: OnceLock::new(),
         }
     }
@@ -133,7 +131,6 @@ impl Walker {
         let new = Self::new(
             config,
             accounts,
-            self.salt,
             redactor,
             Arc::clone(&self.registry),
             self.log.clone(),
@@ -142,8 +139,15 @@ impl Walker {
         );
         Self {
             pins: Arc::clone(&self.pins),
+            salt: self.salt,
             ..new
         }
+    }
+
+    /// The same with this salt for its sessions, in place of one from the keys of the clients (spec §11.4).
+    #[must_use]
+    pub fn salted(self, salt: Salt) -> Self {
+        Self { salt, ..self }
     }
 
     /// Other settings are about to come, and a list of their accounts: requests that began with these keep theirs.
@@ -166,7 +170,7 @@ impl Walker {
     pub async fn walk(
         &self,
         request: &ChatRequest,
-        session: Option<SessionKey>,
+        who: Who,
         wording: Option<&Wording>,
         record: &mut RequestRecord,
     ) -> Result<Answer, Refusal> {
@@ -176,7 +180,12 @@ impl Walker {
             weigh(snapshot, request);
         }
         let mut deadline = None;
-        let mut progress = self.begins(session);
+        let Who {
+            client,
+            session,
+            mut admitted,
+        } = who;
+        let mut progress = self.begins(client, session);
         if session.is_some() {
             record.of_session();
         }
@@ -206,6 +215,7 @@ impl Walker {
                 continue;
             }
             let chosen = self.chosen(list, &candidate, request, &progress);
+            admitted.asks();
             let mut attempt = record.attempt(&candidate, chosen);
             if let (true, Some(list)) = (record.is_traced(), list) {
                 attempt.stands(self.stands(list, &candidate, request));
@@ -256,6 +266,7 @@ impl Walker {
                         self.pins().set(session, &candidate, Now::read());
                     }
                     let tokens = request.needs.prompt_bytes() / BYTES_PER_TOKEN;
+                    let drawn = drawn.answers(admitted);
                     let opened = opened.with_drawn(drawn).teaching(learning, tokens);
                     let attempt = Some(attempt);
                     return Ok(Answer { opened, attempt });
@@ -280,6 +291,7 @@ impl Walker {
                     drop(learning);
                     drop(claim);
                     drawn.refund();
+                    admitted.was_not_reached();
                     progress.take_back();
                     let took = Now::steady().saturating_duration_since(attempt.begun());
                     attempt.was_none();
@@ -329,6 +341,7 @@ impl Walker {
                 return Err(Refusal::none_capable(missing));
             }
             (Next::None(Why::NotListed), _) => return Err(Refusal::ModelNotFound),
+            (Next::None(Why::NotAllowed), _) => return Err(Refusal::NotAllowed),
             (Next::None(Why::NoSnapshot), _) => return Err(Refusal::NotReady),
             (Next::None(Why::NoneCapable { .. }), _) => return Ok(None),
             // Even a candidate that is free is left to the requests already waiting, if they come first.
@@ -370,9 +383,10 @@ impl Walker {
         })
     }
 
-    /// What a walk of this session begins with.
-    pub(super) fn begins(&self, session: Option<SessionKey>) -> Progress {
+    /// What a walk for this client and session begins with.
+    pub(super) fn begins(&self, client: Arc<Client>, session: Option<SessionKey>) -> Progress {
         let mut progress = Progress::default();
+        progress.client = Some(client);
         progress.session = session;
         progress.pin = session.and_then(|session| self.pins().of(session).cloned());
         progress
@@ -450,14 +464,11 @@ impl Walker {
         (next, claim)
     }
 
-    /// The caller behind these headers, which identifies the request's session.
+    /// The caller behind these headers, which identifies the request's session. A client's sessions are its own,
+    /// whichever of its keys it presents.
     #[must_use]
-    pub fn caller(&self, headers: &HeaderMap) -> Caller {
-        let client = headers
-            .get(AUTHORIZATION)
-            .or_else(|| headers.get("x-api-key"))
-            .map(HeaderValue::as_bytes);
-        Caller::of(headers, client.unwrap_or_default(), self.salt)
+    pub fn caller(&self, client: &Client, headers: &HeaderMap) -> Caller {
+        Caller::of(headers, client.name.as_str().as_bytes(), self.salt)
     }
 
     /// Whether a request's session matters. It does where this request, or by default any other, is ordered by
@@ -491,6 +502,7 @@ impl Walker {
             preference: Preference::new(self.model_field, &request.asked),
             out: &progress.out,
             above_context: progress.above_context,
+            client: progress.client.as_deref(),
             by: By::new(
                 self.routing,
                 request.asked.wish(),

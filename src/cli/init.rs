@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(config.upstream_key.expose(), "sk-or-v1-0123456789");
         let labels: Vec<_> = config.accounts.iter().map(|a| a.id.to_string()).collect();
         assert_eq!(labels, ["openrouter", "groq"]);
-        let key = config.proxy_keys.first().unwrap().expose();
+        let key = config.clients.own_key().unwrap().expose();
         assert_eq!(key.len(), "sk-proxy-".len() + 64);
         assert!(key.starts_with("sk-proxy-"));
         assert_ne!(fresh_key().unwrap(), fresh_key().unwrap());

@@ -63,6 +63,14 @@ impl fmt::Display for Trouble {
             ),
             Self::Refused {
                 peer,
+                status: 403,
+                message: _,
+            } => write!(
+                f,
+                "the proxy at http://{peer} does not show this to the key: its client needs admin = true in CONFIG_FILE"
+            ),
+            Self::Refused {
+                peer,
                 status: 404,
                 message: _,
             } => write!(

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use http::{HeaderValue, Uri};
+use ipnet::IpNet;
 
 use super::AllowOrigins;
 use super::value::Refusal;
@@ -21,6 +22,23 @@ pub(super) fn url(text: &str) -> Result<Uri, Refusal> {
                 Ok(uri)
             }
         })
+}
+
+/// Addresses and networks, with commas between them.
+pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, Refusal> {
+    let network = |part: &str| {
+        let address = || {
+            part.parse()
+                .ok()
+                .map(|ip: IpAddr| IpNet::from(ip.to_canonical()))
+        };
+        part.parse().ok().or_else(address)
+    };
+    let parts = text.split(',').map(str::trim);
+    parts
+        .map(network)
+        .collect::<Option<_>>()
+        .ok_or("must be addresses and networks such as 10.0.0.0/8,fd00::1, comma-separated")
 }
 
 /// A URL to which paths are appended; without its trailing slashes.

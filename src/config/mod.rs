@@ -7,6 +7,7 @@ mod accounts;
 mod address;
 mod aliases;
 mod changes;
+mod clients;
 mod document;
 pub(crate) mod dotenv;
 mod env_file;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, Uri};
+use ipnet::IpNet;
 
 use crate::learnt::{Order, Parameters};
 use crate::model::ModelOrder;
@@ -41,6 +43,7 @@ pub use accounts::{Account, Off, Standing, Variable, is_odd, meant_provider, nex
 pub use address::{is_private_host, reachable};
 pub use aliases::{Aliases, Target};
 pub use changes::Changes;
+pub use clients::{Client, Clients};
 #[cfg(test)]
 pub(crate) use document::tests::{between, keep};
 pub use document::{Reach, env_example, env_file, markdown_table, markdown_tables};
@@ -66,8 +69,8 @@ pub struct Config {
     pub model_order: ModelOrder,
     /// The first key for OpenRouter; empty if OpenRouter is not on.
     pub upstream_key: Secret,
-    /// `PROXY_API_KEY`: each of these gives access. Never empty.
-    pub proxy_keys: Vec<Secret>,
+    /// `PROXY_API_KEY`, and the clients of `CONFIG_FILE`: each of their keys gives access. Never empty.
+    pub clients: Clients,
     /// `MODELS_LIST_URL`.
     pub models_list_url: Uri,
     /// `MODELS_REFRESH_SEC`.
@@ -132,6 +135,10 @@ pub struct Config {
     pub state: State,
     /// `CORS_ALLOW_ORIGINS`.
     pub cors_allow_origins: AllowOrigins,
+    /// `FAIR_SHARE`: no client takes more than its share of an account's day from others.
+    pub fair_share: bool,
+    /// `TRUSTED_PROXIES`: what their `X-Forwarded-For` says of a client's address is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// The byte, depth and time limits on input from outside.
     pub limits: Limits,
     /// The proxy through which the upstream and the list are reached.
@@ -148,7 +155,7 @@ impl Config {
     /// for that (spec §13).
     #[must_use]
     pub fn short_key(&self) -> Option<usize> {
-        let shortest = self.proxy_keys.iter().map(Secret::len).min()?;
+        let shortest = self.clients.keys().map(Secret::len).min()?;
         let is_open = !self.host.to_canonical().is_loopback();
         (is_open && shortest < SAFE_KEY).then_some(shortest)
     }
@@ -159,7 +166,7 @@ impl Config {
 pub struct Door {
     /// `http://127.0.0.1:8080`: no slash at its end, and no `/v1`.
     pub base: String,
-    /// The first of `PROXY_API_KEY`.
+    /// The first of `PROXY_API_KEY`, or a client's of `CONFIG_FILE`.
     pub key: Secret,
     /// The context window of the models, in tokens: a request and its answer.
     pub window: u64,

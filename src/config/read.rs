@@ -1,5 +1,6 @@
 //! From text to [`Config`]: every setting is read, and every error noted, before it ends.
 
+mod clients;
 mod learning;
 mod providers;
 mod replaying;
@@ -9,10 +10,11 @@ use std::path::Path;
 
 use super::accounts::{self, Account, Resolved, Standing, Variable};
 use super::aliases::aliases;
+use super::clients::Clients;
 use super::table::{self, Group, Preset};
 use super::value::{
-    Refusal, boolean, count, depth, header, log_level, model_field, period, port, proxy_keys,
-    routing, seconds, seconds_or_zero, state,
+    Refusal, boolean, count, depth, header, log_level, model_field, period, port, routing, seconds,
+    seconds_or_zero, state,
 };
 use super::{Config, ConfigError, Door, Limits, OutboundProxy, USUAL_WINDOW, address, error};
 use crate::model::ModelOrder;
@@ -66,10 +68,11 @@ pub(super) fn config(lookup: impl Fn(&str) -> Option<String>, beside: &Beside<'_
         .iter()
         .filter_map(|account| account.variable.clone());
     let spares = accounts.iter().flat_map(|account| &account.spares);
-    let found = keyed
-        .chain(spares.map(|spare| spare.variable.clone()))
-        .collect();
-    let config = reader.config(accounts, &standings, warnings);
+    let keyed = keyed.chain(spares.map(|spare| spare.variable.clone()));
+    let clients = reader.clients(beside);
+    let found = keyed.chain(clients.variables).collect();
+    let warnings = [warnings, clients.warnings].concat();
+    let config = reader.config(accounts, clients.clients, &standings, warnings);
     Read {
         config: reader.end(config),
         standings,
@@ -108,12 +111,13 @@ pub(super) fn outbound_proxy(
 /// Where the proxy listens, and the first key to it.
 pub(super) fn running(
     lookup: impl Fn(&str) -> Option<String>,
+    beside: &Beside<'_>,
 ) -> Result<(SocketAddr, Secret), ConfigError> {
     let mut reader = SettingsReader {
         lookup,
         problems: Vec::new(),
     };
-    let key = reader.door_key();
+    let key = reader.door_key(beside);
     let listener = reader.listener();
     reader.end(listener.zip(key))
 }
@@ -122,13 +126,14 @@ pub(super) fn running(
 /// another way than directly.
 pub(super) fn door(
     lookup: impl Fn(&str) -> Option<String>,
+    beside: &Beside<'_>,
     url: Option<&str>,
 ) -> Result<Door, ConfigError> {
     let mut reader = SettingsReader {
         lookup,
         problems: Vec::new(),
     };
-    let key = reader.door_key();
+    let key = reader.door_key(beside);
     let base = match url {
         Some(url) => reader.base_of(url),
         None => reader.own_base(),
@@ -154,10 +159,10 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
     fn config(
         &mut self,
         accounts: Vec<Account>,
+        clients: Option<Clients>,
         standings: &[Standing],
         warnings: Vec<String>,
     ) -> Option<Config> {
-        let proxy_keys = self.get("PROXY_API_KEY", proxy_keys);
         let host = self.get("HOST", address::host);
         let port = self.get("PORT", port);
         let cors_allow_origins = self.get("CORS_ALLOW_ORIGINS", address::origins);
@@ -190,6 +195,8 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         let worker_threads = self.get("WORKER_THREADS", count);
         let metrics_addr = self.get("METRICS_ADDR", address::listener);
         let metrics_auth = self.get("METRICS_AUTH", boolean);
+        let fair_share = self.get("FAIR_SHARE", boolean);
+        let trusted_proxies = self.get("TRUSTED_PROXIES", address::networks);
         let trace_file = self.get("TRACE_FILE", |path| Ok(path.into()));
         let state = self.get("STATE", state);
         let limits = self.limits();
@@ -205,7 +212,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
             upstream_key: openrouter_key
                 .and_then(|account| account.key.clone())
                 .unwrap_or_else(|| Secret::new("")),
-            proxy_keys: proxy_keys?,
+            clients: clients?,
             models_list_url: models_list_url?,
             models_refresh: models_refresh?,
             upstream_base_url: openrouter?.provider.base_url.parse().ok()?,
@@ -244,6 +251,8 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
             metrics_auth: metrics_auth?,
             trace_file,
             state: state?,
+            fair_share: fair_share?,
+            trusted_proxies: trusted_proxies.unwrap_or_default(),
             cors_allow_origins: cors_allow_origins?,
             limits: limits?,
             outbound_proxy,
@@ -262,19 +271,6 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
             }
             Err(refusal) => self.note(format!("--url {}: {refusal}", error::shown(url))),
         }
-    }
-
-    /// A client's key is the proxy's: inventing one would be useless.
-    fn door_key(&mut self) -> Option<Secret> {
-        if self.given("PROXY_API_KEY").is_none() {
-            return self.note(
-                "PROXY_API_KEY is not set: this needs the running proxy's key; put it into \
-                 ~/.config/free-llm-proxy/env to have it in every folder"
-                    .to_owned(),
-            );
-        }
-        let keys = self.get("PROXY_API_KEY", proxy_keys)?;
-        keys.into_iter().next()
     }
 
     fn listener(&mut self) -> Option<SocketAddr> {

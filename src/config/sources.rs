@@ -241,14 +241,18 @@ impl Sources {
     }
 
     fn read(&self) -> read::Read {
+        self.beside(|beside| read::config(|name| self.get(name), beside))
+    }
+
+    /// What is read besides the settings of the table.
+    fn beside<T>(&self, read: impl FnOnce(&read::Beside<'_>) -> T) -> T {
         let layers: Vec<_> = self.layers.iter().map(Layer::keys).collect();
-        let beside = read::Beside {
+        read(&read::Beside {
             layers: &layers,
             read: &env_file::of_a_key,
             file: &self.file.says,
             file_is: &self.file.is,
-        };
-        read::config(|name| self.get(name), &beside)
+        })
     }
 
     /// Where clients find the proxy that these settings describe, and the first key to it; `url` is
@@ -262,7 +266,8 @@ impl Sources {
             Some(_) => Vec::new(),
             None => self.misled_home(),
         };
-        self.told_together(misled, read::door(|name| self.get(name), url))
+        let door = self.beside(|beside| read::door(|name| self.get(name), beside, url));
+        self.told_together(misled, door)
     }
 
     /// Where the proxy that these settings describe listens, and the first key to it.
@@ -271,7 +276,7 @@ impl Sources {
     ///
     /// As [`Sources::config`], for these settings only.
     pub fn running(&self) -> Result<(SocketAddr, Secret), ConfigError> {
-        let running = read::running(|name| self.get(name));
+        let running = self.beside(|beside| read::running(|name| self.get(name), beside));
         self.told_together(self.misled_home(), running)
     }
 
@@ -279,8 +284,11 @@ impl Sources {
     fn misled_home(&self) -> Vec<String> {
         let home = ["HOST", "PORT"].into_iter();
         let home: Vec<_> = home.filter_map(|name| self.set_by(name)).collect();
-        let key: Vec<_> = self.set_by("PROXY_API_KEY").into_iter().collect();
-        misled(&key, &home)
+        let key = self.set_by("PROXY_API_KEY").or_else(|| {
+            let named = !self.file.says.clients.is_empty();
+            named.then(|| Set::of(&self.file.is))
+        });
+        misled(key.as_slice(), &home)
     }
 
     /// The source that sets this name of the table.
@@ -513,4 +521,4 @@ pub fn foreign_variable(name: &str) -> Option<OsString> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -9,7 +9,6 @@ use http::HeaderValue;
 
 use super::{LogLevel, ModelField, State};
 use crate::learnt::Order;
-use crate::redact::Secret;
 
 /// The rule that a value violates.
 pub(super) type Refusal = &'static str;
@@ -138,26 +137,6 @@ pub(super) fn refuses_training(text: &str) -> Result<bool, Refusal> {
     }
 }
 
-/// The keys that give access.
-pub(super) fn proxy_keys(text: &str) -> Result<Vec<Secret>, Refusal> {
-    text.split(',')
-        .map(str::trim)
-        .map(|key| match key {
-            "" => Err("has an empty part: write key or key,key"),
-            key if is_placeholder(key) => {
-                Err("is a placeholder: make one up, or let `free-llm-proxy init` do it")
-            }
-            key => sendable(key),
-        })
-        .collect()
-}
-
-fn sendable(key: &str) -> Result<Secret, Refusal> {
-    let fits = !key.is_empty() && key.bytes().all(|b| b.is_ascii_graphic());
-    fits.then(|| Secret::new(key))
-        .ok_or("must be visible ASCII characters without spaces, or it cannot be sent")
-}
-
 /// Whether this cannot be a real key: what samples and guides have in a key's place.
 #[must_use]
 pub fn is_placeholder(key: &str) -> bool {
@@ -280,31 +259,6 @@ mod tests {
         assert_eq!(routing("Balanced"), Ok(Order::Balanced));
         assert_eq!(routing("rank"), Ok(Order::Rank));
         assert!(routing("fast").is_err());
-    }
-
-    #[test]
-    fn s6_keys_are_trimmed_split_and_sendable() {
-        #[rustfmt::skip]
-        let rows: &[(&str, Result<&[&str], &str>)] = &[
-            ("abc",                Ok(&["abc"])),
-            (" abc , def ",        Ok(&["abc", "def"])),
-            ("abc,",               Err("empty part")),
-            (",abc",               Err("empty part")),
-            ("a,,b",               Err("empty part")),
-            ("a b",                Err("visible ASCII")),
-            ("ключ",               Err("visible ASCII")),
-            ("a\tb",               Err("visible ASCII")),
-            ("abc,changeme",       Err("placeholder")),
-        ];
-        for (text, expected) in rows {
-            match (proxy_keys(text), expected) {
-                (Ok(keys), Ok(expected)) => {
-                    assert!(keys.iter().map(Secret::expose).eq(expected.iter().copied()));
-                }
-                (Err(refusal), Err(expected)) => assert!(refusal.contains(expected), "{text:?}"),
-                (got, _) => panic!("{text:?}: {got:?}"),
-            }
-        }
     }
 
     #[test]

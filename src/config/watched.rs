@@ -79,9 +79,13 @@ impl Sources {
                 files.push((beside(named_in, path.trim()), name.clone(), false));
             }
         }
-        let named = self.file.says.providers.iter();
-        for key in named.flat_map(|named| named.keys.iter().flatten()) {
-            if let KeySource::File(path) = &key.from {
+        let says = &self.file.says;
+        let of_providers = says.providers.iter();
+        let of_providers = of_providers.flat_map(|named| named.keys.iter().flatten());
+        let of_providers = of_providers.map(|key| &key.from);
+        let of_clients = says.clients.iter().filter_map(|client| client.key.as_ref());
+        for key in of_providers.chain(of_clients) {
+            if let KeySource::File(path) = key {
                 let at = beside(self.file.at.as_deref(), path);
                 files.push((at, "CONFIG_FILE".to_owned(), false));
             }

@@ -11,10 +11,11 @@ use slab::Slab;
 
 use super::bucket::{Bucket, Room, Whose};
 use super::charge::{Ask, Charge, Ratio, Used};
+use super::fair::Fair;
 use super::time::{Moment, Running};
 use super::{Ends, Limit, LimitSource, Unit};
 use crate::clock::Now;
-use crate::model::{AccountId, ModelId};
+use crate::model::{AccountId, ClientName, ModelId};
 
 /// No request holds on to a list for longer than this, after which a candidate that left is forgotten.
 pub(super) const GRACE: Duration = Duration::from_secs(3600);
@@ -93,6 +94,8 @@ pub struct Reservation {
     pub(super) charge: Charge,
     ask: Ask,
     then: Moment,
+    /// Whose share it counts in, where days are fair.
+    client: Option<ClientName>,
     /// The bucket whose provider refused the request, and reported a usage that leaves it out.
     pub(super) left_out_of: Option<u32>,
 }
@@ -102,6 +105,12 @@ impl Reservation {
     #[must_use]
     pub fn slot(&self) -> Slot {
         self.slot
+    }
+
+    /// Whose share of the day it counts in, if days are fair.
+    #[must_use]
+    pub fn client(&self) -> Option<&ClientName> {
+        self.client.as_ref()
     }
 
     /// What was known of the request when it was reserved.
@@ -162,6 +171,8 @@ pub struct Ledger {
     /// When it took over what an earlier process knew: all of that is kept for a while, as the first lists may
     /// not name everything yet.
     pub(super) restored: Option<Duration>,
+    /// When each client asked last; `None` if days need not be fair.
+    pub(super) fair: Option<Fair>,
     /// The amounts kept in these buckets for requests that came first.
     kept: Vec<(BucketId, u64)>,
 }
@@ -291,8 +302,28 @@ impl Ledger {
             charge,
             ask,
             then,
+            client: None,
             left_out_of: None,
         }
+    }
+
+    /// The same for a client, in whose share of the day it counts if days are fair.
+    pub fn reserve_for(
+        &mut self,
+        slot: Slot,
+        ask: Ask,
+        client: Option<ClientName>,
+        now: Now,
+    ) -> Reservation {
+        let mut reservation = self.reserve(slot, ask, now);
+        reservation.client = client.filter(|_| self.fair.is_some());
+        if let Some(client) = &reservation.client {
+            let (charge, then) = (reservation.charge, reservation.then);
+            self.each_bucket(slot, |_, bucket| {
+                bucket.share(client, charge.of(bucket.kind.unit), then);
+            });
+        }
+        reservation
     }
 
     /// The request has ended, successfully or not: what it used counts either way.
@@ -304,6 +335,7 @@ impl Ledger {
             charge,
             ask,
             then,
+            client,
             left_out_of,
         } = reservation;
         let Some(line) = self.line_mut(slot) else {
@@ -315,12 +347,17 @@ impl Ledger {
             let unit = bucket.kind.unit;
             let drew = bucket.since < number;
             if drew {
-                let real = if left_out_of == Some(index) {
+                let used = if left_out_of == Some(index) {
                     (0, 0)
                 } else {
                     real.by_time(charge, unit)
                 };
-                bucket.settle(charge.of(unit), real, then, at);
+                let charged = charge.of(unit);
+                bucket.settle(charged, used, then, at);
+                let used = used.0.saturating_add(used.1);
+                bucket
+                    .shares
+                    .correct(client.as_ref(), (charged, used), then, at);
             }
             if succeeded {
                 bucket.succeeded(if drew { real.of(unit) } else { 0 }, at);
@@ -336,6 +373,7 @@ impl Ledger {
             number,
             charge,
             then,
+            client,
             ..
         } = reservation;
         let Some(line) = self.line_mut(slot) else {
@@ -344,7 +382,11 @@ impl Ledger {
         line.under_way = line.under_way.saturating_sub(1);
         self.each_bucket(slot, |_, bucket| {
             if bucket.since < number {
-                bucket.settle(charge.of(bucket.kind.unit), (0, 0), then, at);
+                let charged = charge.of(bucket.kind.unit);
+                bucket.settle(charged, (0, 0), then, at);
+                bucket
+                    .shares
+                    .correct(client.as_ref(), (charged, 0), then, at);
             }
         });
     }

@@ -11,6 +11,7 @@ pub(super) use told::{Refused, Told};
 
 use super::beyond::Beyond;
 use super::count::Count;
+use super::fair::Shares;
 use super::numbers::{Number, Numbers};
 use super::time::{Moment, Until};
 use super::{Counted, Ends, FreeDay, LimitSource, Per, Unit};
@@ -67,6 +68,8 @@ pub(super) struct Bucket {
     /// The part of the count drawn by requests under way, as estimated.
     pending: u64,
     beyond: Option<Beyond>,
+    /// What each client has used of a day, where days are fair.
+    pub(super) shares: Shares,
     /// The total ever drawn, and that total when the key endpoint last reported.
     drawn: u64,
     drawn_when_told: u64,
@@ -93,6 +96,7 @@ impl Bucket {
             numbers: Numbers::default(),
             pending: 0,
             beyond: None,
+            shares: Shares::default(),
             drawn: 0,
             drawn_when_told: 0,
             told: None,

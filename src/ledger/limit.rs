@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::fits;
+
 /// An amount of a unit within a window (spec §10.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
@@ -122,21 +124,4 @@ impl LimitSource {
 /// Whether a limit applies to this id: `*` in a pattern matches any characters; no patterns match every id.
 pub(super) fn is_about(patterns: &[String], id: &str) -> bool {
     patterns.is_empty() || patterns.iter().any(|pattern| fits(pattern, id))
-}
-
-fn fits(pattern: &str, id: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| id.strip_prefix(first)) else {
-        return false;
-    };
-    let Some(last) = parts.next_back() else {
-        return rest.is_empty();
-    };
-    for part in parts {
-        match rest.split_once(part) {
-            Some((_, behind)) => rest = behind,
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
 }

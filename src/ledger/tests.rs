@@ -2,6 +2,7 @@
 
 mod bounds;
 mod corrections;
+mod fair;
 mod hostile;
 mod limits;
 mod openrouter;

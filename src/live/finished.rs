@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde::{Serialize, Serializer};
 
 use crate::clock::rfc3339;
-use crate::model::{AccountId, ModelId, ProviderId};
+use crate::model::{AccountId, ClientName, ModelId, ProviderId};
 use crate::upstream::Unreachable;
 use crate::verdict::{Cause, Outcome};
 
@@ -98,6 +98,8 @@ impl RequestOutcome {
 pub struct Finished {
     /// The log's.
     pub request_id: String,
+    /// Whose it was.
+    pub client: ClientName,
     /// When it ended.
     #[serde(serialize_with = "date")]
     pub at: SystemTime,

@@ -76,6 +76,8 @@ fn how(request: &Finished) -> Option<How> {
     let code = request.code.as_deref().unwrap_or_default();
     match code {
         "account_rate_limited" | "not_ready" | "shutting_down" => None,
+        // That is between the operator and one client.
+        "client_rate_limited" | "not_allowed" => None,
         // If the key does not rest because of it, it was a page from an edge in front of the
         // upstream.
         "upstream_auth_error" => Some(match (last, status) {

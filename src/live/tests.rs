@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::ClientName;
 use crate::upstream::Unreachable;
 use crate::verdict::Cause;
 use crate::verdict::Outcome::{
@@ -36,6 +37,7 @@ fn ended(outcome: Outcome) -> Attempted {
 fn finished(outcome: RequestOutcome, ttft_ms: Option<u64>, now: Now) -> Arc<Finished> {
     Arc::new(Finished {
         request_id: "id".to_owned(),
+        client: ClientName::unnamed(1),
         at: now.wall,
         outcome,
         status: 200,

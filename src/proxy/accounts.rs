@@ -131,7 +131,7 @@ pub(super) fn lists(config: &Config) -> Result<Vec<ListAt>, BuildError> {
 /// What no outgoing text may contain: every key, the proxy's own included, and every account id.
 pub(super) fn redactor(config: &Config) -> Redactor {
     let secrets = config.accounts.iter().flat_map(Configured::secrets);
-    Redactor::new(secrets.chain(&config.proxy_keys).cloned())
+    Redactor::new(secrets.chain(config.clients.keys()).cloned())
 }
 
 #[cfg(test)]

@@ -16,10 +16,9 @@ use crate::clock::Now;
 use crate::config::{Config, State};
 use crate::learnt::Salt;
 use crate::list::{Outlets, Providers, RefreshTask, Settings};
-use crate::redact::Secret;
 use crate::registry::Registry;
 use crate::server::{App, Current};
-use crate::state::{self, Keeper, Noted, Opened};
+use crate::state::{self, Keeper, Opened};
 use crate::telemetry::{Log, Metrics, Recorder, Traffic, Unwritable, Writer};
 use crate::upstream::{Connector, HttpClient, InvalidUpstream};
 
@@ -91,6 +90,7 @@ impl Proxy {
             },
             why,
         })?;
+        set_clients(&registry, config);
         let follows = Follows {
             client: &client,
             registry: &registry,
@@ -108,17 +108,18 @@ impl Proxy {
         let walker = Walker::new(
             config,
             asked,
-            salt.unwrap_or_else(|| Salt::of(config.proxy_keys.iter().map(Secret::expose))),
             accounts::redactor(config),
             Arc::clone(&registry),
             log.clone(),
             Arc::clone(&traffic),
             TaskTracker::new(),
         );
-        let noted = keeper.as_ref().map(|keeper| Arc::clone(keeper.noted()));
+        let walker = match salt {
+            Some(salt) => walker.salted(salt),
+            None => walker,
+        };
         let app = App::new(
             config,
-            noted.unwrap_or_else(|| Arc::new(Noted::nowhere())),
             Arc::clone(&registry),
             Arc::new(walker),
             refresher.clone(),
@@ -126,6 +127,10 @@ impl Proxy {
             metrics,
             Arc::clone(&traffic),
         );
+        let app = match &keeper {
+            Some(keeper) => app.keeping(Arc::clone(keeper.noted())),
+            None => app,
+        };
         let app = Arc::new(Current::new(app));
         let reloader = Reloader {
             connect_timeout: config.connect_timeout,
@@ -146,6 +151,13 @@ impl Proxy {
             reloader,
         })
     }
+}
+
+/// What the settings say of clients.
+fn set_clients(registry: &Registry, config: &Config) {
+    let limits = config.clients.iter();
+    let limits = limits.map(|client| (&client.name, &client.limits[..]));
+    registry.set_clients(limits, config.fair_share);
 }
 
 /// What the reading of lists needs besides settings.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{BuildError, Follows, accounts};
+use super::{BuildError, Follows, accounts, set_clients};
 use crate::config::Config;
 use crate::list::Refresher;
 use crate::registry::Registry;
@@ -58,6 +58,7 @@ impl Reloader {
         if let Some(keeper) = &self.keeper {
             keeper.accounts(&config.accounts);
         }
+        set_clients(&self.registry, config);
         self.refresher.settle(lists).await;
         self.app.settle(config, Arc::new(walker));
         self.log.set_level(config.log_level);

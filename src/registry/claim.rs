@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Registry;
 use crate::ledger::{Ask, Slot};
-use crate::model::{Candidate, Subject};
+use crate::model::{Candidate, ClientName, Subject};
 
 /// The chosen candidate, and what the request draws from its quotas.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct Chosen {
     pub slot: Option<Slot>,
     /// How large the request is.
     pub ask: Ask,
+    /// Whose it is.
+    pub client: Option<ClientName>,
     /// Which key of its account it is asked with, if there are several.
     pub key: Option<Subject>,
     /// How long it usually takes to begin, if any of its subjects has rested: a probe that takes longer lets

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Registry;
+use super::{Admitted, Registry};
 use crate::answer::Usage;
 use crate::clock::Now;
 use crate::ledger::{Correction, Headroom, Refusal, Reservation, Used};
@@ -19,6 +19,8 @@ pub struct Drawn {
     told: Option<(u64, u64)>,
     received: Received,
     succeeded: bool,
+    /// What the same request has drawn from its client's limits.
+    client: Option<Admitted>,
 }
 
 /// How long an answer's text is, as far as can be told without looking into its events: what exceeds the
@@ -60,7 +62,15 @@ impl Drawn {
             told: None,
             received: Received::default(),
             succeeded: false,
+            client: None,
         }
+    }
+
+    /// It gives the request's answer: what that uses, its client has used too.
+    #[must_use]
+    pub fn answers(mut self, client: Admitted) -> Self {
+        self.client = Some(client);
+        self
     }
 
     /// Quota headers came with a good answer.
@@ -93,11 +103,12 @@ impl Drawn {
         self.registry.ends(reservation, |known, reservation, now| {
             let ledger = &mut known.ledger;
             let (slot, ask) = (reservation.slot(), reservation.ask());
+            let client = reservation.client().cloned();
             ledger.settle(reservation, Used::Received { bytes: 0 }, false, now);
             // It has had its turn, so it may use what is kept for waiting requests. They are served next.
             ledger.keep(Vec::new());
             if ledger.headroom(slot, || ask, now) == Headroom::Free {
-                again = Some(ledger.reserve(slot, ask, now));
+                again = Some(ledger.reserve_for(slot, ask, client, now));
             }
         });
         self.reservation = again;
@@ -138,9 +149,6 @@ impl Drawn {
 
 impl Drop for Drawn {
     fn drop(&mut self) {
-        let Some(reservation) = self.reservation.take() else {
-            return;
-        };
         let used = match self.told {
             Some((tokens_in, tokens_out)) => Used::Told {
                 tokens_in,
@@ -149,6 +157,12 @@ impl Drop for Drawn {
             None => Used::Received {
                 bytes: self.received.text(),
             },
+        };
+        if let Some(client) = &mut self.client {
+            client.used(used);
+        }
+        let Some(reservation) = self.reservation.take() else {
+            return;
         };
         let succeeded = self.succeeded;
         self.registry.ends(reservation, |known, reservation, now| {

@@ -47,11 +47,12 @@ impl Knowledge {
             candidate,
             slot,
             ask,
+            client,
             key,
             usual,
         } = chosen;
         let probe = self.rests.ask(&candidate, key.as_ref(), usual, now);
-        let reservation = slot.map(|slot| self.ledger.reserve(slot, ask, now));
+        let reservation = slot.map(|slot| self.ledger.reserve_for(slot, ask, client, now));
         (candidate, key, probe, reservation)
     }
 

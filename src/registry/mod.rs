@@ -4,6 +4,7 @@
 //! Everything known about health goes through [`Registry`], so that replicas could one day share it. No I/O
 //! here, and no decision: `select` decides.
 
+mod admitted;
 mod claim;
 mod drawn;
 mod filtered;
@@ -18,11 +19,13 @@ mod snapshot;
 
 use std::collections::HashSet;
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Notify, watch};
 
+pub use admitted::Admitted;
 pub use claim::{Chosen, Claim};
 pub use drawn::Drawn;
 use filtered::FilteredOut;
@@ -38,8 +41,8 @@ pub use snapshot::{Parts, Snapshot, Source};
 
 use crate::clock::Now;
 use crate::learnt::{Cells, Parameters};
-use crate::ledger::{FreeDay, Reservation};
-use crate::model::{AccountId, Capability, Offer, ProviderId, Subject, Whom};
+use crate::ledger::{AllowanceView, Allowances, Ask, FreeDay, Limit, Over, Reservation};
+use crate::model::{AccountId, Capability, ClientName, Offer, ProviderId, Subject, Whom};
 use crate::provider::{KeySaid, Provider};
 use crate::request::FieldName;
 use crate::verdict::{AccountLimit, Because, Rest};
@@ -55,6 +58,12 @@ pub struct Registry {
     cells: Mutex<Cells>,
     /// Its own lock; where both are taken, this one is first.
     filtered: Mutex<FilteredOut>,
+    /// What clients may still ask; its own lock, which is never taken with another, and not at all without limits.
+    allowances: Mutex<Allowances>,
+    /// Whether any client has limits.
+    has_limits: AtomicBool,
+    /// Whether clients share days fairly; otherwise nobody needs to know who asks.
+    fair_share: AtomicBool,
     /// Its own lock: no request depends on it.
     outside: Mutex<Outside>,
     /// Notified whenever a probe ends, or a request that counts against a limit on requests at once, or anything
@@ -106,6 +115,9 @@ impl Default for Registry {
             held: Mutex::default(),
             cells: Mutex::default(),
             filtered: Mutex::default(),
+            allowances: Mutex::default(),
+            has_limits: AtomicBool::new(false),
+            fair_share: AtomicBool::new(false),
             outside: Mutex::default(),
             changes,
             stirred: Notify::new(),
@@ -230,6 +242,49 @@ impl Registry {
             (Claim::new(Arc::clone(self), candidate, key, probe), drawn)
         });
         (said, claim)
+    }
+
+    /// Sets what clients may ask, and whether they share days fairly (spec §13). What they have used is kept.
+    pub fn set_clients<'a>(
+        &self,
+        limits: impl IntoIterator<Item = (&'a ClientName, &'a [Limit])>,
+        fair_share: bool,
+    ) {
+        let mut allowances = self.allowances();
+        allowances.set(limits);
+        self.has_limits
+            .store(!allowances.is_empty(), Ordering::Relaxed);
+        drop(allowances);
+        self.lock().ledger.set_fair(fair_share);
+        self.fair_share.store(fair_share, Ordering::Relaxed);
+    }
+
+    /// A client asks, and this is charged to its limits.
+    ///
+    /// # Errors
+    ///
+    /// The limit that leaves no room for it.
+    pub fn admit(self: &Arc<Self>, client: &ClientName, ask: Ask) -> Result<Admitted, Over> {
+        if self.fair_share.load(Ordering::Relaxed) {
+            self.lock().ledger.client_asks(client, Now::read());
+        }
+        let debit = match self.has_limits.load(Ordering::Relaxed) {
+            true => self.allowances().admit(client, ask, Now::read())?,
+            false => None,
+        };
+        Ok(Admitted::new(Arc::clone(self), debit))
+    }
+
+    /// A client's limits, and what is used of them.
+    #[must_use]
+    pub fn allowance(&self, client: &ClientName, now: Now) -> Vec<AllowanceView> {
+        self.allowances().of(client, now)
+    }
+
+    fn allowances(&self) -> MutexGuard<'_, Allowances> {
+        // Each change is complete in itself.
+        let allowances = self.allowances.lock();
+        allowances.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Something has changed that people may want to see at once.

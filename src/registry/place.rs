@@ -113,7 +113,7 @@ impl Registry {
         held.has_changed = true;
         let Held { known, queue, .. } = &mut *held;
         match queue.join(waiter, known, &list, now) {
-            Joined::Asks(granted) => Wait::Not(self.turn(granted)),
+            Joined::Asks(granted) => Wait::Not(self.turn(*granted)),
             Joined::Refused(turn_in) => Wait::TooLong(turn_in),
             Joined::Waits(entry) => {
                 self.stirred.notify_one();

@@ -141,7 +141,7 @@ pub(super) enum AtEnd {
 /// What came of joining.
 pub(super) enum Joined {
     /// There was a candidate to ask.
-    Asks(Granted),
+    Asks(Box<Granted>),
     /// It waits.
     Waits(Entry),
     /// It does not wait. If the requests ahead are why: how long until its turn would come.
@@ -365,7 +365,7 @@ impl Queue {
         let kind = waiter.kind;
         let back = match (waiter.look)(list, known, 0, now) {
             Sight::Ask(chosen) if !self.is_pending(now) => {
-                return Joined::Asks(known.grant(chosen, list, now));
+                return Joined::Asks(Box::new(known.grant(chosen, list, now)));
             }
             Sight::Ask(_) => None,
             Sight::Wait(back) => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::by::By;
 use super::fate::{Fate, fate};
-use super::headroom::none_lets_through;
+use super::headroom::{is_beyond_share, none_lets_through};
 use super::price::{cost_of, total};
 use super::{Wants, largest};
 use crate::clock::Now;
@@ -21,6 +21,8 @@ use crate::registry::{Knowledge, Snapshot, Standing};
 pub enum LeftOut {
     /// `MODEL_FIELD=pin`, and the request names another.
     NotWanted,
+    /// Its client may not ask it.
+    NotAllowed,
     /// It cannot do all that the request needs.
     Lacks(Vec<Capability>),
     /// Its context is too small for the prompt.
@@ -43,6 +45,13 @@ pub enum LeftOut {
         /// How long until there is room for this request; `None` if time alone brings none.
         returns_in: Option<Duration>,
         /// Which quota.
+        bucket: BucketId,
+    },
+    /// Its client's share of a day is used up.
+    ShareUsed {
+        /// How long until it may use more.
+        returns_in: Duration,
+        /// The day.
         bucket: BucketId,
     },
     /// As many requests are under way there as are allowed at once.
@@ -70,7 +79,7 @@ pub fn awake(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now)
     let mut at: Option<(usize, _)> = None;
     // How many of those found so far the request has named.
     let mut first = 0;
-    for placed in wants.preference.placed(snapshot, wants.needs) {
+    for placed in wants.placed(snapshot) {
         let tier = match at {
             Some((tier, before)) => tier + usize::from(before != placed.tier),
             None => 0,
@@ -198,7 +207,7 @@ struct Sieve<'a> {
 impl<'a> Sieve<'a> {
     fn new(snapshot: &'a Snapshot, wants: Wants<'a>, known: &'a Knowledge, now: Now) -> Self {
         let able = |c: &&Arc<Candidate>| wants.are_met(c, known);
-        let mut listed = wants.preference.of(snapshot, wants.needs).filter(able);
+        let mut listed = wants.candidates(snapshot).filter(able);
         let none_fits = !listed.any(|candidate| wants.fit(candidate, known));
         let largest = none_fits.then(|| largest(snapshot, wants, known)).flatten();
         let largest = largest.and_then(|offer| {
@@ -224,6 +233,9 @@ impl<'a> Sieve<'a> {
         if !wants.preference.takes(candidate, self.snapshot) {
             return Err(LeftOut::NotWanted);
         }
+        if !wants.may_ask(candidate) {
+            return Err(LeftOut::NotAllowed);
+        }
         if !wants.are_met(candidate, known) {
             let provider = &candidate.offer.provider;
             let unmet = wants.needs.unmet_at(provider, known.abilities(candidate));
@@ -239,7 +251,13 @@ impl<'a> Sieve<'a> {
             fate @ (Fate::Awake | Fate::AwakeBehind | Fate::AwakeUnreached) => Ok(fate),
             fate @ Fate::OverLimit(_) if self.none_lets_through => Ok(fate),
             Fate::OverLimit(bucket) => Err(LeftOut::OverLimit(bucket)),
-            Fate::Spent { returns_in, bucket } => Err(LeftOut::Spent { returns_in, bucket }),
+            Fate::Spent { returns_in, bucket } => {
+                let is_share = is_beyond_share(candidate, self.snapshot, wants, known, now);
+                Err(match returns_in.filter(|_| is_share) {
+                    Some(returns_in) => LeftOut::ShareUsed { returns_in, bucket },
+                    None => LeftOut::Spent { returns_in, bucket },
+                })
+            }
             Fate::Busy(bucket) => Err(LeftOut::Busy(bucket)),
             Fate::Out => Err(LeftOut::Tried),
             Fate::Resting(_) => Err(self.rests(candidate)),

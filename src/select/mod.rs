@@ -22,6 +22,7 @@ use std::time::Duration;
 
 pub use by::By;
 pub use explain::{Awake, LeftOut, awake, left_out};
+pub use headroom::{ask, is_beyond_share};
 pub use price::costs;
 pub use quote::Quote;
 pub use turn::{USUAL, first_return, within_reach};
@@ -69,6 +70,8 @@ pub enum Why {
     },
     /// `MODEL_FIELD=pin`, and the named model is not in the snapshot: 404.
     NotListed,
+    /// No listed model is one that the client may ask: 403.
+    NotAllowed,
     /// No list has been read yet: 503.
     NoSnapshot,
 }
@@ -119,7 +122,12 @@ pub fn next_quoted<'s>(
         return choice.asks(best, quote);
     }
     if !seen.listed {
-        return Next::None(Why::NotListed);
+        let is_barred = wants.is_barred();
+        return Next::None(if is_barred {
+            Why::NotAllowed
+        } else {
+            Why::NotListed
+        });
     }
     if !seen.able {
         let missing = missing(snapshot, wants, known);
@@ -180,7 +188,7 @@ impl<'s> Choice<'s, '_> {
         let mut prices = Prices::new(snapshot, wants.by, now);
         // Candidates whose account is out are looked at only if no other is found, for when they return.
         for is_shut in [false, true] {
-            let mut order = wants.preference.placed(snapshot, wants.needs);
+            let mut order = wants.placed(snapshot);
             let mut reached = 0;
             // A candidate whose quoted price is no better than the best is skipped without a look.
             while let Some(placed) = order.nth(quote.no_better(reached, round.best)) {
@@ -241,7 +249,7 @@ impl<'s> Choice<'s, '_> {
             return;
         };
         let mut prices = Prices::new(snapshot, wants.by, now);
-        let candidates = wants.preference.placed(snapshot, wants.needs);
+        let candidates = wants.placed(snapshot);
         for placed in candidates.filter(|placed| placed.candidate.offer.is(largest)) {
             if round.is_decided(placed, wants.by) {
                 break;
@@ -412,7 +420,7 @@ pub fn filtered_out<'s>(
 /// For a prompt too long for all: the best of the largest models, as the prompt's tokens are only a guess.
 fn largest<'s>(snapshot: &'s Snapshot, wants: Wants<'_>, known: &Knowledge) -> Option<&'s Offer> {
     let able = || {
-        let listed = wants.preference.of(snapshot, wants.needs);
+        let listed = wants.candidates(snapshot);
         listed.filter(|candidate| wants.are_met(candidate, known))
     };
     let largest = able().filter_map(|c| known.window(c)).max();
@@ -424,7 +432,7 @@ fn largest<'s>(snapshot: &'s Snapshot, wants: Wants<'_>, known: &Knowledge) -> O
 
 fn missing(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge) -> Vec<Capability> {
     let has = |need: &Capability| {
-        let mut listed = wants.preference.of(snapshot, wants.needs);
+        let mut listed = wants.candidates(snapshot);
         listed.any(|candidate| {
             let able = known.abilities(candidate);
             able.allows_at(&candidate.offer.provider, *need)

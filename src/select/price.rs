@@ -103,7 +103,7 @@ pub fn costs<'s>(
     now: Now,
 ) -> BTreeMap<&'s ModelId, f64> {
     let mut costs = BTreeMap::new();
-    for placed in wants.preference.placed(snapshot, wants.needs) {
+    for placed in wants.placed(snapshot) {
         let Some(cost) = cost_of(placed, snapshot, wants, known, now) else {
             break;
         };

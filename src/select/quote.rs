@@ -37,7 +37,7 @@ impl<'s> Quote<'s> {
             ..Self::default()
         };
         let mut able: Option<(&Arc<Offer>, bool)> = None;
-        for placed in wants.preference.placed(snapshot, wants.needs) {
+        for placed in wants.placed(snapshot) {
             if quote.ends_before(placed, wants.by) {
                 break;
             }

@@ -10,9 +10,9 @@ use std::time::{Instant, SystemTime};
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::ModelField;
+use crate::config::{Client, ModelField};
 use crate::model::Capability::{Seed, Stop, StructuredOutputs, Tools};
-use crate::model::{AccountId, ModelId, ProviderId, Subject, Wish};
+use crate::model::{AccountId, ClientName, ModelId, ProviderId, Subject, Wish};
 use crate::registry::{Parts, Standing};
 use crate::request::Asked;
 use crate::verdict::{AccountLimit, Because, Cause, OutOf, Outcome, Rest};
@@ -118,6 +118,7 @@ fn in_words(next: &Next<'_>) -> String {
         Next::None(Why::Exhausted) => "exhausted".to_owned(),
         Next::None(Why::NoneCapable { missing }) => format!("none capable: {missing:?}"),
         Next::None(Why::NotListed) => "not listed".to_owned(),
+        Next::None(Why::NotAllowed) => "not allowed".to_owned(),
         Next::None(Why::NoSnapshot) => "no snapshot".to_owned(),
     }
 }
@@ -177,6 +178,7 @@ fn wants(needs: &Needs) -> Wants<'_> {
         preference: Preference::None,
         out: &[],
         above_context: None,
+        client: None,
         by: By::Rank,
     }
 }
@@ -235,7 +237,7 @@ proptest! {
                 prop_assert_eq!(chosen(Some(&snapshot), wants(&needs), &known, now), right.join(" "));
             }
             Next::None(Why::Resting { .. } | Why::NoneCapable { .. }) => prop_assert!(right.is_empty()),
-            Next::Wait { .. } | Next::None(Why::NotListed | Why::NoSnapshot | Why::Exhausted) => prop_assert!(false),
+            Next::Wait { .. } | Next::None(Why::NotListed | Why::NotAllowed | Why::NoSnapshot | Why::Exhausted) => prop_assert!(false),
         }
     }
 }
@@ -294,6 +296,54 @@ fn s4_1_a_prompt_that_is_too_long_skips_a_model_and_the_largest_is_asked_at_last
         };
         let selected = chosen(Some(&snapshot), wants, &Knowledge::default(), now);
         assert_eq!(selected, *expected, "{contexts:?} {above_context:?}");
+    }
+}
+
+/// A client that may ask only these.
+fn may_ask(models: impl IntoIterator<Item = String>) -> Client {
+    Client {
+        name: ClientName::unnamed(1),
+        limits: Vec::new(),
+        models: models.into_iter().collect(),
+        admin: false,
+    }
+}
+
+#[test]
+fn s13_models_that_a_client_may_not_ask_are_no_candidates_for_it() {
+    type Row<'a> = (
+        &'a [&'a str],
+        Preference<'a>,
+        &'a [Capability],
+        &'a [(&'a str, u64)],
+        &'a str,
+    );
+    let (now, snapshot) = (now(), snapshot());
+    #[rustfmt::skip]
+    let rows: &[Row<'_>] = &[
+        // may ask      the request names          needs     resting       expected
+        (&[],           Preference::None,          &[],      &[],          "a b c d"),
+        (&["b", "d"],   Preference::None,          &[],      &[],          "b d"),
+        (&["*"],        Preference::None,          &[],      &[],          "a b c d"),
+        (&["d"],        Preference::None,          &[Tools], &[],          "none capable: [Tools]"),
+        (&["b"],        Preference::None,          &[],      &[("b", 30)], "all cooling, 30s"),
+        (&["b"],        Preference::First("a"),    &[],      &[],          "b"),
+        (&["b"],        Preference::First("b"),    &[],      &[],          "b"),
+        (&["b"],        Preference::Only("a"),     &[],      &[],          "not listed"),
+        (&["x"],        Preference::Only("a"),     &[],      &[],          "not listed"),
+        (&["x"],        Preference::None,          &[],      &[],          "not allowed"),
+        (&["x"],        Preference::First("a"),    &[],      &[],          "not allowed"),
+    ];
+    for (models, preference, needs, rests, expected) in rows {
+        let client = may_ask(models.iter().map(|model| (*model).to_owned()));
+        let needs: Needs = needs.iter().copied().collect();
+        let wants = Wants {
+            preference: *preference,
+            client: Some(&client),
+            ..wants(&needs)
+        };
+        let asked = chosen(Some(&snapshot), wants, &resting(rests, now), now);
+        assert_eq!(asked, *expected, "{models:?} {preference:?}");
     }
 }
 

@@ -131,7 +131,7 @@ fn large_enough<'a>(
     known: &'a Knowledge,
 ) -> impl Iterator<Item = &'a Arc<Candidate>> {
     let able = move || {
-        let listed = wants.preference.of(snapshot, wants.needs);
+        let listed = wants.candidates(snapshot);
         listed.filter(move |candidate| wants.are_met(candidate, known))
     };
     let largest = match able().any(|candidate| wants.fit(candidate, known)) {

@@ -70,7 +70,7 @@ impl Unavailable {
                 Some(LeftOut::Probing) => count.has(is_new, |c| &mut c.probing),
                 Some(LeftOut::Busy(_)) => count.has(is_new, |c| &mut c.busy),
                 Some(LeftOut::OverLimit(_)) => count.has(is_new, |c| &mut c.over_limit),
-                Some(LeftOut::Spent { bucket, .. }) => {
+                Some(LeftOut::Spent { bucket, .. } | LeftOut::ShareUsed { bucket, .. }) => {
                     let spent = known.ledger.bucket_view(*bucket, now);
                     match spent.filter(|spent| spent.of != Counted::Model) {
                         None => count.has(is_new, |c| &mut c.rate_limited),
@@ -87,6 +87,7 @@ impl Unavailable {
                 None
                 | Some(
                     LeftOut::NotWanted
+                    | LeftOut::NotAllowed
                     | LeftOut::Lacks(_)
                     | LeftOut::TooSmall { .. }
                     | LeftOut::Tried
@@ -199,7 +200,7 @@ pub struct Ruled {
 #[must_use]
 pub fn ruled(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now) -> Option<Ruled> {
     let mut first: Option<Ruled> = None;
-    for candidate in wants.preference.of(snapshot, wants.needs) {
+    for candidate in wants.candidates(snapshot) {
         if !wants.are_met(candidate, known) {
             continue;
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::by::By;
-use crate::config::ModelField;
+use crate::config::{Client, ModelField};
 use crate::model::{Candidate, CanonicalKey, Place, Subject, Tier};
 use crate::registry::{Rests, Snapshot};
 use crate::request::{Asked, Needs};
@@ -23,6 +23,8 @@ pub struct Wants<'a> {
     pub above_context: Option<u64>,
     /// How the candidates of a tier are ordered.
     pub by: By<'a>,
+    /// Whose request it is; `None` if it is nobody's, for whom no rule for clients holds.
+    pub client: Option<&'a Client>,
 }
 
 /// What an attempt has ruled out for its request, whatever rests beyond it.
@@ -53,7 +55,47 @@ pub(super) fn are_met(needs: &Needs, candidate: &Candidate, known: &Rests) -> bo
     needs.met_at(&candidate.offer.provider, known.abilities(candidate))
 }
 
-impl Wants<'_> {
+impl<'a> Wants<'a> {
+    /// Whether its client may ask this candidate.
+    pub(super) fn may_ask(&self, candidate: &Candidate) -> bool {
+        self.client
+            .is_none_or(|client| client.may_ask(&candidate.offer))
+    }
+
+    /// Whether it is its client alone that keeps it from every model.
+    pub(super) fn is_barred(&self) -> bool {
+        let names_one = matches!(self.preference, Preference::Only(_));
+        !names_one && self.client.is_some_and(|client| !client.models.is_empty())
+    }
+
+    /// The candidates that it may ask, in its order, with their places. One that it puts first is met again in its
+    /// own place, where the same rules find the same.
+    pub(super) fn placed<'s>(
+        &self,
+        snapshot: &'s Snapshot,
+    ) -> impl Iterator<Item = Placed<'s>> + use<'a, 's> {
+        let client = self.client.filter(|client| !client.models.is_empty());
+        let may_ask = move |(candidate, ..): &InTier<'s>| {
+            client.is_none_or(|client| client.may_ask(&candidate.offer))
+        };
+        let all = self.preference.in_tiers(snapshot, self.needs);
+        let placed = all.filter(may_ask).enumerate();
+        placed.map(|(at, (candidate, tier, place))| Placed {
+            candidate,
+            at,
+            tier,
+            place,
+        })
+    }
+
+    /// The same without places.
+    pub(super) fn candidates<'s>(
+        &self,
+        snapshot: &'s Snapshot,
+    ) -> impl Iterator<Item = &'s Arc<Candidate>> + use<'a, 's> {
+        self.placed(snapshot).map(|placed| placed.candidate)
+    }
+
     /// Whether a candidate can do what this request needs.
     pub(super) fn are_met(&self, candidate: &Candidate, known: &Rests) -> bool {
         are_met(self.needs, candidate, known)
@@ -124,16 +166,6 @@ impl<'a> Preference<'a> {
         }
     }
 
-    /// The candidates it allows, in its order. One that it puts first is met again in its own place, where the
-    /// same rules find the same.
-    pub(super) fn of<'s>(
-        self,
-        snapshot: &'s Snapshot,
-        needs: &Needs,
-    ) -> impl Iterator<Item = &'s Arc<Candidate>> + use<'a, 's> {
-        self.placed(snapshot, needs).map(|placed| placed.candidate)
-    }
-
     /// How many models come before a candidate in its tier; `None` if it is not allowed.
     #[must_use]
     pub fn place_of(
@@ -142,17 +174,17 @@ impl<'a> Preference<'a> {
         snapshot: &Snapshot,
         needs: &Needs,
     ) -> Option<u32> {
-        let mut placed = self.placed(snapshot, needs);
-        let its = placed.find(|placed| Arc::ptr_eq(placed.candidate, candidate));
-        its.map(|placed| placed.place)
+        let mut all = self.in_tiers(snapshot, needs);
+        let its = all.find(|(one, ..)| Arc::ptr_eq(one, candidate));
+        its.map(|(_, _, place)| place)
     }
 
-    /// The same, with their places. What the request names is a tier before all others.
-    pub(super) fn placed<'s>(
+    /// The candidates it allows, with their places. What the request names is a tier before all others.
+    fn in_tiers<'s>(
         self,
         snapshot: &'s Snapshot,
         needs: &Needs,
-    ) -> impl Iterator<Item = Placed<'s>> + use<'a, 's> {
+    ) -> impl Iterator<Item = InTier<'s>> + use<'a, 's> {
         let all = snapshot.in_order(needs.had_tools);
         let (name, all) = match self {
             Self::None => (None, all),
@@ -171,15 +203,12 @@ impl<'a> Preference<'a> {
         let places = snapshot.places(needs.had_tools);
         let all = all.iter().zip(places);
         let all = all.map(|(candidate, &Place { tier, place })| (candidate, Some(tier), place));
-        let placed = named.chain(all).enumerate();
-        placed.map(|(at, (candidate, tier, place))| Placed {
-            candidate,
-            at,
-            tier,
-            place,
-        })
+        named.chain(all)
     }
 }
+
+/// A candidate, its tier, and how many models come before it there.
+type InTier<'s> = (&'s Arc<Candidate>, Option<Tier>, u32);
 
 /// A candidate, and its place for a request.
 #[derive(Clone, Copy, Debug)]

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use super::App;
 use super::error::{ProxyError, SHOULD_RETRY};
 use super::reply::ReplyBody;
+use super::view::retry_after;
 use crate::answer::PassedAnswer;
 use crate::attempt::{Refusal, Rendering};
 use crate::clients::{self, Frame, Known, Own};
@@ -94,14 +95,18 @@ impl App {
 /// `unlisted`: there is no list, and reading one has failed.
 fn returns(error: &ProxyError, unlisted: bool) -> Returns {
     match error {
-        ProxyError::MissingKey | ProxyError::InvalidKey => Returns::WhenMended,
+        ProxyError::MissingKey | ProxyError::InvalidKey | ProxyError::AdminsOnly => {
+            Returns::WhenMended
+        }
+        ProxyError::ClientLimited(over) => Returns::In(retry_after(over)),
         ProxyError::Refused { refusal, .. } => match refusal {
-            Refusal::UpstreamAuth { .. } => Returns::WhenMended,
+            Refusal::UpstreamAuth { .. } | Refusal::NotAllowed => Returns::WhenMended,
             Refusal::Unreachable { why, .. } if why.is_settled() => Returns::WhenMended,
             Refusal::Unreachable { .. } => Returns::In(1),
             Refusal::Passed(answer) if answer.status == 402 => credit_returns(answer),
             Refusal::AllUnavailable { retry_after, .. }
-            | Refusal::AccountLimited { retry_after, .. } => Returns::In(*retry_after),
+            | Refusal::AccountLimited { retry_after, .. }
+            | Refusal::ShareUsed { retry_after } => Returns::In(*retry_after),
             Refusal::NotReady if unlisted => Returns::WhenMended,
             Refusal::NotReady
             | Refusal::Passed(_)

@@ -17,11 +17,12 @@ use super::phases::Phases;
 use super::reply::{self, ReplyBody};
 use super::{App, MODEL_HEADER, PROVIDER_HEADER, WISH_HEADER};
 use crate::answer::AnswerHead;
-use crate::attempt::{Answer, Opened};
-use crate::config::{ModelField, Target};
+use crate::attempt::{Answer, Opened, Who};
+use crate::config::{Client, ModelField, Target};
 use crate::learnt::{Caller, SessionKey};
 use crate::model::{Offer, Wish};
 use crate::request::{Asked, ChatRequest};
+use crate::select;
 use crate::surface::Surface;
 use crate::telemetry::{Ending, RequestRecord, Traits};
 use crate::verdict::Outcome;
@@ -31,7 +32,7 @@ pub(super) async fn complete(
     app: &Arc<App>,
     surface: Surface,
     asker: Asker,
-    caller: Caller,
+    (client, caller): (Arc<Client>, Caller),
     sent: Sent,
     phases: &Phases,
     request_id: &str,
@@ -42,6 +43,7 @@ pub(super) async fn complete(
         Arc::clone(&app.traffic),
         request_id,
         surface,
+        client.name.clone(),
         app.registry
             .snapshot()
             .map_or(0, |snapshot| snapshot.offers().len()),
@@ -61,7 +63,19 @@ pub(super) async fn complete(
             return error.response();
         }
     };
+    let admitted = match app
+        .registry
+        .admit(&client.name, select::ask(&request.needs))
+    {
+        Ok(admitted) => admitted,
+        Err(over) => return fails(app, asker, &mut record, &ProxyError::ClientLimited(over)),
+    };
     let session = session_of(app, caller, session.as_deref(), &request);
+    let who = Who {
+        client,
+        session,
+        admitted,
+    };
     let wish = request.asked.wish();
     let streamed = request.stream;
     let wording = if streamed { None } else { voice.wording() };
@@ -73,7 +87,7 @@ pub(super) async fn complete(
             let walked = {
                 let walk = pin!(
                     app.walker
-                        .walk(&request, session, wording.as_ref(), &mut record)
+                        .walk(&request, who, wording.as_ref(), &mut record)
                 );
                 let walked = phases.unless(Phases::is_cut, walk).await;
                 if walked.is_none() {

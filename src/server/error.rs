@@ -14,9 +14,10 @@ use serde_json::json;
 
 use super::accounts::Facts;
 use super::reply::{self, ReplyBody};
-use super::view::{INVALID, SERVER, View};
+use super::view::{INVALID, SERVER, View, retry_after};
 use crate::attempt::{Refusal, Tried};
 use crate::clock::rfc3339;
+use crate::ledger::Over;
 use crate::request::{Coding, UnknownCoding};
 use crate::surface::{Invalid, Surface};
 
@@ -25,6 +26,10 @@ use crate::surface::{Invalid, Surface};
 pub(super) enum ProxyError {
     MissingKey,
     InvalidKey,
+    /// The key is not an admin's.
+    AdminsOnly,
+    /// The client has used up one of its own limits.
+    ClientLimited(Over),
     /// Bytes that are not an HTTP request; the status is the one hyper chose.
     Malformed(StatusCode),
     Invalid(Invalid),
@@ -78,6 +83,10 @@ impl ProxyError {
                 "authentication_error",
                 "The API key is not in this proxy's PROXY_API_KEY.",
             ),
+            Self::AdminsOnly => View::not_allowed(
+                "This key may not see the page or use /admin/*: its client has no admin in the proxy's CONFIG_FILE.",
+            ),
+            Self::ClientLimited(over) => View::client_limited(over),
             Self::Malformed(status) => View::new(
                 status.as_u16(),
                 "invalid_request",
@@ -260,10 +269,14 @@ impl ProxyError {
             Self::Refused {
                 refusal:
                     Refusal::AllUnavailable { retry_after, .. }
-                    | Refusal::AccountLimited { retry_after, .. },
+                    | Refusal::AccountLimited { retry_after, .. }
+                    | Refusal::ShareUsed { retry_after },
                 ..
             } => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
+            }
+            Self::ClientLimited(over) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(retry_after(over)));
             }
             Self::Refused {
                 refusal: Refusal::NotReady | Refusal::Unreachable { .. },
@@ -279,6 +292,7 @@ impl ProxyError {
                 headers.extend(answer.retry_after.clone().map(|v| (RETRY_AFTER, v)));
             }
             Self::Invalid(_)
+            | Self::AdminsOnly
             | Self::Loop
             | Self::NotFound
             | Self::ModelNotFound
@@ -286,7 +300,8 @@ impl ProxyError {
             | Self::TooManyListeners
             | Self::Internal
             | Self::Refused {
-                refusal: Refusal::ModelNotFound | Refusal::NoCapableModel { .. },
+                refusal:
+                    Refusal::ModelNotFound | Refusal::NotAllowed | Refusal::NoCapableModel { .. },
                 ..
             } => {}
         }

@@ -1,4 +1,4 @@
-//! Which callers are let in: the key (spec §3), and how guessing is slowed down (spec §13).
+//! Who is let in, by the key (spec §3), and how guessing is slowed down (spec §13).
 
 use std::net::IpAddr;
 use std::pin::pin;
@@ -8,7 +8,6 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
-use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
@@ -16,8 +15,7 @@ use super::error::ProxyError;
 use super::guessing::Guesses;
 use super::phases::Phases;
 use super::seldom::Seldom;
-use crate::config::LogLevel;
-use crate::redact::Secret;
+use crate::config::{Client, Clients, LogLevel};
 use crate::telemetry::{Log, Metrics};
 
 /// Anthropic's header for a key.
@@ -28,10 +26,10 @@ const HELD_FOR: Duration = Duration::from_secs(1);
 /// How many wait at once; a further one gets no answer.
 const HELD: usize = 64;
 
-/// The keys, and the wrong ones that were tried.
+/// The clients, and the wrong keys that were tried.
 #[derive(Debug)]
 pub(super) struct Gate {
-    keys: Vec<Secret>,
+    clients: Clients,
     tried: Arc<Tried>,
 }
 
@@ -49,28 +47,33 @@ struct Tried {
 pub(super) struct Closed;
 
 impl Gate {
-    pub(super) fn new(keys: Vec<Secret>) -> Self {
+    pub(super) fn new(clients: Clients) -> Self {
         let tried = Tried {
             guesses: Mutex::default(),
             held: Semaphore::new(HELD),
         };
         Self {
-            keys,
+            clients,
             tried: Arc::new(tried),
         }
     }
 
-    /// The same gate with other keys.
-    pub(super) fn with_keys(&self, keys: Vec<Secret>) -> Self {
+    /// The same gate for other clients.
+    pub(super) fn with_clients(&self, clients: Clients) -> Self {
         Self {
-            keys,
+            clients,
             tried: Arc::clone(&self.tried),
         }
     }
 
-    /// Checks the key of a request.
-    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), ProxyError> {
-        check_key(headers, &self.keys)
+    /// Every client.
+    pub(super) fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// The client whose key a request has.
+    pub(super) fn check(&self, headers: &HeaderMap) -> Result<&Arc<Client>, ProxyError> {
+        client_of(headers, &self.clients)
     }
 
     /// Counts a request that was not let in, and delays the answer if it is a guess.
@@ -112,28 +115,22 @@ impl Gate {
     }
 }
 
-/// Checks the key, in constant time, against each of ours. It may be in `Authorization: Bearer` or
-/// in `x-api-key`; agents configured with one key send another vendor's in the other.
-fn check_key(headers: &HeaderMap, keys: &[Secret]) -> Result<(), ProxyError> {
+/// The client with the key of a request, which may be in `Authorization: Bearer` or in `x-api-key`: agents configured
+/// with one key send another vendor's in the other.
+fn client_of<'c>(headers: &HeaderMap, clients: &'c Clients) -> Result<&'c Arc<Client>, ProxyError> {
     let bearer = only(headers, &AUTHORIZATION)?.and_then(bearer);
-    if bearer.is_some_and(|token| is_ours(token, keys)) {
-        return Ok(());
+    if let Some(client) = bearer.and_then(|token| clients.of(token)) {
+        return Ok(client);
     }
     let other = only(headers, &API_KEY)?
         .map(<[u8]>::trim_ascii)
         .filter(|token| !token.is_empty());
     match (bearer, other) {
         (None, None) => Err(ProxyError::MissingKey),
-        (_, Some(token)) if is_ours(token, keys) => Ok(()),
-        (_, _) => Err(ProxyError::InvalidKey),
+        (_, other) => other
+            .and_then(|token| clients.of(token))
+            .ok_or(ProxyError::InvalidKey),
     }
-}
-
-fn is_ours(token: &[u8], keys: &[Secret]) -> bool {
-    let fits = keys.iter().fold(subtle::Choice::from(0), |fits, key| {
-        fits | key.expose().as_bytes().ct_eq(token)
-    });
-    fits.into()
 }
 
 /// The only value of a header. With two, choosing one would be a guess.

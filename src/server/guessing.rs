@@ -2,7 +2,7 @@
 //!
 //! Pure, and of bounded size however many addresses there are. `gate` does the slowing.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
@@ -12,14 +12,16 @@ use tokio::time::Instant;
 const FREE: usize = 20;
 /// Within this time.
 const WINDOW: Duration = Duration::from_secs(60);
-/// How many addresses are tracked separately; the others count as one.
+/// How many addresses are tracked. One more takes the place of the least guilty: if the table took in no more, nobody
+/// new could be slowed, and if the oldest had to go, a guesser could make room for itself.
 const ADDRESSES: usize = 4_096;
 
 /// The wrong keys of the last minute.
 #[derive(Debug, Default)]
 pub(super) struct Guesses {
     by: HashMap<IpAddr, Recent>,
-    others: Recent,
+    /// The same addresses, the least guilty first: by how many wrong keys are kept, and by the last of them.
+    guilt: BTreeSet<(usize, Option<Instant>, IpAddr)>,
     swept: Option<Instant>,
 }
 
@@ -27,16 +29,31 @@ impl Guesses {
     /// Counts a wrong key, and returns whether it is one too many.
     pub(super) fn wrong(&mut self, peer: IpAddr, now: Instant) -> bool {
         let peer = network(peer);
-        if let Some(recent) = self.by.get_mut(&peer) {
-            return recent.add(now);
-        }
+        let mut recent = match self.by.remove(&peer) {
+            Some(recent) => {
+                self.guilt.remove(&recent.guilt(peer));
+                recent
+            }
+            None => {
+                self.make_room(now);
+                Recent::default()
+            }
+        };
+        let is_one_too_many = recent.add(now);
+        self.guilt.insert(recent.guilt(peer));
+        self.by.insert(peer, recent);
+        is_one_too_many
+    }
+
+    fn make_room(&mut self, now: Instant) {
         if self.by.len() == ADDRESSES {
             self.sweep(now);
         }
-        if self.by.len() == ADDRESSES {
-            return self.others.add(now);
+        if self.by.len() == ADDRESSES
+            && let Some((_, _, least)) = self.guilt.pop_first()
+        {
+            self.by.remove(&least);
         }
-        self.by.entry(peer).or_default().add(now)
     }
 
     /// Forgets the addresses whose wrong keys are all old. At most once a second, because it looks
@@ -47,8 +64,14 @@ impl Guesses {
             return;
         }
         self.swept = Some(now);
-        self.by.retain(|_, recent| !recent.is_over(now));
+        let is_over = |last: Option<Instant>| last.is_none_or(|last| is_old(last, now));
+        self.by.retain(|_, recent| !is_over(recent.last()));
+        self.guilt.retain(|(_, last, _)| !is_over(*last));
     }
+}
+
+fn is_old(at: Instant, now: Instant) -> bool {
+    now.duration_since(at) >= WINDOW
 }
 
 /// The network that an address belongs to: with IPv6 a household has 2^64 addresses or more.
@@ -68,15 +91,23 @@ struct Recent(VecDeque<Instant>);
 
 impl Recent {
     fn add(&mut self, now: Instant) -> bool {
+        while self.0.front().is_some_and(|first| is_old(*first, now)) {
+            self.0.pop_front();
+        }
         let is_full = self.0.len() == FREE;
-        let oldest = is_full.then(|| self.0.pop_front()).flatten();
+        if is_full {
+            self.0.pop_front();
+        }
         self.0.push_back(now);
-        oldest.is_some_and(|oldest| now.duration_since(oldest) < WINDOW)
+        is_full
     }
 
-    fn is_over(&self, now: Instant) -> bool {
-        let last = self.0.back();
-        last.is_none_or(|last| now.duration_since(*last) >= WINDOW)
+    fn guilt(&self, peer: IpAddr) -> (usize, Option<Instant>, IpAddr) {
+        (self.0.len(), self.last(), peer)
+    }
+
+    fn last(&self) -> Option<Instant> {
+        self.0.back().copied()
     }
 }
 
@@ -127,17 +158,51 @@ mod tests {
     }
 
     #[test]
-    fn s13_addresses_beyond_the_limit_count_as_one() {
+    fn s13_a_full_table_forgets_the_least_guilty() {
         let (mut known, start) = (Guesses::default(), Instant::now());
-        let address = |n: u32| IpAddr::V4(n.into());
-        for n in 0..u32::try_from(ADDRESSES + FREE).unwrap() {
-            assert!(!known.wrong(address(n), start));
+        let guesser = address(0);
+        assert!((0..FREE).all(|_| !known.wrong(guesser, start)));
+        // As many others as the table holds, and as many again: each with a wrong key or two.
+        for n in 1..=2 * u32::try_from(ADDRESSES).unwrap() {
+            let at = start + Duration::from_millis(n.into());
+            assert!(!known.wrong(address(n), at));
+            if n == 1 {
+                assert!(!known.wrong(address(n), at));
+            }
         }
-        assert!(known.wrong(address(u32::MAX), start), "one of the others");
-        assert_eq!(known.by.len(), ADDRESSES);
-        let later = start + WINDOW;
-        assert!(!known.wrong(address(u32::MAX), later));
-        assert_eq!(known.by.len(), 1, "the old ones are forgotten");
+        assert_eq!((known.by.len(), known.guilt.len()), (ADDRESSES, ADDRESSES));
+        let (first, second) = (address(1), address(2));
+        assert!(known.by.contains_key(&first), "with two, it stays");
+        assert!(!known.by.contains_key(&second), "with one, the older goes");
+        let later = start + Duration::from_secs(30);
+        assert!(known.wrong(guesser, later), "no crowd clears a guesser");
+        let much_later = later + WINDOW;
+        assert!(!known.wrong(guesser, much_later));
+        assert!(!known.wrong(address(u32::MAX), much_later));
+        assert_eq!(
+            (known.by.len(), known.guilt.len()),
+            (2, 2),
+            "what is old is forgotten"
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn s13_the_two_orders_of_the_table_agree(
+            keys in proptest::collection::vec((0..9_u32, 0..90_000_u64), 0..200),
+        ) {
+            let (mut known, mut now) = (Guesses::default(), Instant::now());
+            for (n, millis) in keys {
+                now += Duration::from_millis(millis);
+                known.wrong(address(n), now);
+                let guilt: BTreeSet<_> = known.by.iter().map(|(peer, recent)| recent.guilt(*peer)).collect();
+                proptest::prop_assert_eq!(&guilt, &known.guilt);
+            }
+        }
+    }
+
+    fn address(n: u32) -> IpAddr {
+        IpAddr::V4(n.into())
     }
 
     fn peer(address: &str) -> IpAddr {

@@ -92,6 +92,10 @@ pub(super) fn ready(app: &App) -> Response<ReplyBody> {
 /// `GET /metrics`.
 pub(super) fn metrics(app: &App) -> Response<ReplyBody> {
     let classic = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    let text = app.metrics.render(State::read(app).gauges(app));
+    // Not where anybody may read them (spec §13).
+    let with_clients = app.metrics_auth || app.metrics_elsewhere;
+    let text = app
+        .metrics
+        .render(State::read(app).gauges(app), with_clients);
     reply::text(StatusCode::OK, classic, text)
 }

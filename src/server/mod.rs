@@ -5,6 +5,7 @@
 
 mod access;
 mod accounts;
+mod address;
 mod admin;
 mod asker;
 mod body;
@@ -41,6 +42,7 @@ use futures_util::FutureExt as _;
 use http::header::{HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
+use ipnet::IpNet;
 use serde_json::json;
 
 use current::Reloads;
@@ -49,7 +51,7 @@ pub use serve::{Face, serve, serve_connection};
 
 use crate::attempt::{Refusal, Walker};
 use crate::condition::Names;
-use crate::config::{Aliases, AllowOrigins, Config, Limits, LogLevel, ModelField};
+use crate::config::{Aliases, AllowOrigins, Client, Config, Limits, LogLevel, ModelField};
 use crate::list::Refresher;
 use crate::registry::Registry;
 use crate::state::Noted;
@@ -100,6 +102,7 @@ pub struct App {
     metrics_auth: bool,
     metrics_elsewhere: bool,
     drain_timeout: Duration,
+    trusted_proxies: Vec<IpNet>,
     open: Arc<Open>,
     reloads: Reloads,
 }
@@ -109,7 +112,6 @@ impl App {
     #[must_use]
     pub fn new(
         config: &Config,
-        kept: Arc<Noted>,
         registry: Arc<Registry>,
         walker: Arc<Walker>,
         refresher: Refresher,
@@ -124,9 +126,9 @@ impl App {
             log,
             metrics,
             traffic,
-            gate: Gate::new(config.proxy_keys.clone()),
+            gate: Gate::new(config.clients.clone()),
             accounts: Accounts::of(config),
-            kept,
+            kept: Arc::new(Noted::nowhere()),
             names: Names::of_all(config),
             limits: config.limits.clone(),
             stream_keepalive: config.stream_keepalive,
@@ -137,16 +139,22 @@ impl App {
             metrics_auth: config.metrics_auth,
             metrics_elsewhere: config.metrics_addr.is_some(),
             drain_timeout: config.drain_timeout,
+            trusted_proxies: config.trusted_proxies.clone(),
             open: Arc::new(Open::new(config.limits.max_connections)),
             reloads: Reloads::default(),
         }
+    }
+
+    /// The same with what people may know of what outlives the process.
+    #[must_use]
+    pub fn keeping(self, kept: Arc<Noted>) -> Self {
+        Self { kept, ..self }
     }
 
     /// The same proxy under other settings.
     fn under(&self, config: &Config, walker: Arc<Walker>) -> Self {
         let new = Self::new(
             config,
-            Arc::clone(&self.kept),
             Arc::clone(&self.registry),
             walker,
             self.refresher.clone(),
@@ -156,8 +164,9 @@ impl App {
         );
         self.open.allow(config.limits.max_connections);
         Self {
-            gate: self.gate.with_keys(config.proxy_keys.clone()),
+            gate: self.gate.with_clients(config.clients.clone()),
             open: Arc::clone(&self.open),
+            kept: Arc::clone(&self.kept),
             reloads: self.reloads.clone(),
             // The listeners stay what they are.
             metrics_elsewhere: self.metrics_elsewhere,
@@ -256,20 +265,28 @@ impl App {
             (Face::Main, route) if self.metrics_elsewhere && route.is_metrics() => Route::NotFound,
             (Face::Main, route) => route,
         };
-        if !wanted.is_open(self.metrics_auth)
-            && let Err(error) = self.gate.check(request.headers())
+        let client = match self.gate.check(request.headers()) {
+            _ if wanted.is_open(self.metrics_auth) => None,
+            Ok(client) => Some(client),
+            Err(error) => {
+                self.leave_body(&request, phases);
+                let peer = address::address_of(peer, &self.trusted_proxies, request.headers());
+                // Boxed: requests are rarely turned away.
+                let turned_away =
+                    self.gate
+                        .turn_away(&error, peer, phases, &self.metrics, &self.log);
+                Box::pin(turned_away).await?;
+                return Ok(if let Route::Complete(surface) = wanted {
+                    self.refuse(Asker::of(surface, request.headers()), &error)
+                } else {
+                    error.response()
+                });
+            }
+        };
+        if client.is_some_and(|client| !client.admin) && routes::is_for_admins(request.uri().path())
         {
             self.leave_body(&request, phases);
-            // Boxed: requests are rarely turned away.
-            let turned_away = self
-                .gate
-                .turn_away(&error, peer, phases, &self.metrics, &self.log);
-            Box::pin(turned_away).await?;
-            return Ok(if let Route::Complete(surface) = wanted {
-                self.refuse(Asker::of(surface, request.headers()), &error)
-            } else {
-                error.response()
-            });
+            return Ok(ProxyError::AdminsOnly.response());
         }
         if request.headers().contains_key(HOP) && !wanted.is_open(true) {
             self.leave_body(&request, phases);
@@ -279,26 +296,35 @@ impl App {
                 ProxyError::Loop.response()
             });
         }
-        if let Route::Complete(surface) = wanted {
+        if let (Route::Complete(surface), Some(client)) = (&wanted, client) {
+            let (surface, client) = (*surface, Arc::clone(client));
             let asker = Asker::of(surface, request.headers());
-            let caller = self.walker.caller(request.headers());
+            let caller = self.walker.caller(&client, request.headers());
             let sent = Sent::from(request);
             // Boxed, as is the walk within it: a connection holds the space for an answer's future
             // as long as it is open.
-            let completed = chat::complete(self, surface, asker, caller, sent, phases, request_id);
+            let completed = chat::complete(
+                self,
+                surface,
+                asker,
+                (client, caller),
+                sent,
+                phases,
+                request_id,
+            );
             return Ok(Box::pin(completed).await);
         }
         if wanted == Route::CountTokens {
             return Ok(self.count_tokens(request.into(), phases).await);
         }
-        if let Route::Admin(call) = wanted {
+        if let (Route::Admin(call), Some(client)) = (&wanted, client) {
             // Boxed: every request moves the space that its future takes.
-            let answer = Box::pin(admin::answer(self, call, request, phases)).await;
+            let answer = Box::pin(admin::answer(self, *call, client, request, phases)).await;
             return Ok(answer.unwrap_or_else(|error| error.response()));
         }
         self.leave_body(&request, phases);
         let told = phases
-            .unless(Phases::is_cut, pin!(self.tell(wanted, &request)))
+            .unless(Phases::is_cut, pin!(self.tell(wanted, client, &request)))
             .await
             .unwrap_or(Err(ProxyError::ShuttingDown));
         Ok(told.unwrap_or_else(|error| error.response()))
@@ -308,6 +334,7 @@ impl App {
     async fn tell(
         &self,
         wanted: Route,
+        client: Option<&Arc<Client>>,
         request: &Request<Incoming>,
     ) -> Result<Response<ReplyBody>, ProxyError> {
         match wanted {
@@ -319,8 +346,8 @@ impl App {
             _ if self.is_draining() => Err(ProxyError::ShuttingDown),
             Route::Preflight => Ok(access::preflight(request.headers(), &self.cors)),
             Route::About => Ok(info::about(request.uri().path(), request.headers())),
-            Route::Models => models::all(self, Dialect::of(request.headers())),
-            Route::Model(id) => models::one(self, &id, Dialect::of(request.headers())),
+            Route::Models => models::all(self, client, Dialect::of(request.headers())),
+            Route::Model(id) => models::one(self, client, &id, Dialect::of(request.headers())),
             Route::Refresh => self.refresh().await,
             Route::MethodNotAllowed { wanted, .. }
                 if matches!(*wanted, Route::Complete(_)) && wants_websocket(request.headers()) =>

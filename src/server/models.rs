@@ -12,17 +12,24 @@ use super::dialect::Dialect;
 use super::error::ProxyError;
 use super::reply::{self, ReplyBody};
 use crate::attempt::Refusal;
-use crate::config::Target;
+use crate::config::{Client, Target};
 use crate::model::{Candidate, Capability, ModelId, Offer, Wish, window_of_auto};
 use crate::registry::Snapshot;
 
 /// `GET /v1/models`.
-pub(super) fn all(app: &App, dialect: Dialect) -> Result<Response<ReplyBody>, ProxyError> {
+pub(super) fn all(
+    app: &App,
+    client: Option<&Arc<Client>>,
+    dialect: Dialect,
+) -> Result<Response<ReplyBody>, ProxyError> {
     let snapshot = snapshot(app)?;
     let created = created(&snapshot);
-    let wishes = Wish::ALL.map(|wish| wished(wish, &snapshot, created));
+    let wishes = Wish::ALL.map(|wish| wished(wish, &snapshot, client, created));
     let gone = gone(app, &snapshot);
-    let offers = snapshot.offers().iter();
+    let offers = snapshot
+        .offers()
+        .iter()
+        .filter(|offer| may_ask(client, offer));
     let offers = offers.filter(|offer| !gone.contains(&offer.public_id));
     let listed = offers.map(|offer| describe(offer, created));
     let data = wishes.into_iter().chain(listed);
@@ -33,6 +40,7 @@ pub(super) fn all(app: &App, dialect: Dialect) -> Result<Response<ReplyBody>, Pr
 /// `GET /v1/models/{id}`; an alias is answered with its target.
 pub(super) fn one(
     app: &App,
+    client: Option<&Arc<Client>>,
     id: &str,
     dialect: Dialect,
 ) -> Result<Response<ReplyBody>, ProxyError> {
@@ -45,16 +53,20 @@ pub(super) fn one(
     let of_offer = |id: &str| {
         let found = snapshot.offer(id)?;
         let is_gone = gone(app, &snapshot).contains(&found.public_id);
-        (!is_gone).then(|| describe(found, created))
+        (!is_gone && may_ask(client, found)).then(|| describe(found, created))
     };
     let found = match target {
-        Some(Target::Wish(wish)) => Some(wished(wish, &snapshot, created)),
+        Some(Target::Wish(wish)) => Some(wished(wish, &snapshot, client, created)),
         Some(Target::Model(name)) => of_offer(name.as_str()),
         None => of_offer(id),
     };
     found
         .map(|model| reply::json(StatusCode::OK, &dialect.entry(model)))
         .ok_or(ProxyError::ModelNotFound)
+}
+
+fn may_ask(client: Option<&Arc<Client>>, offer: &Offer) -> bool {
+    client.is_none_or(|client| client.may_ask(offer))
 }
 
 /// The offers whose provider said that they are gone, until the next list (spec §10.7).
@@ -87,7 +99,9 @@ fn created(snapshot: &Snapshot) -> u64 {
 }
 
 /// An entry that leaves the choice to the proxy; agents shorten a conversation by its window.
-fn wished(wish: Wish, snapshot: &Snapshot, created: u64) -> Value {
+fn wished(wish: Wish, snapshot: &Snapshot, client: Option<&Arc<Client>>, created: u64) -> Value {
+    let offers = snapshot.offers().iter().map(|offer| &**offer);
+    let offers = offers.filter(|offer| may_ask(client, offer));
     json!({
         "id": wish.as_str(),
         "object": "model",
@@ -99,7 +113,7 @@ fn wished(wish: Wish, snapshot: &Snapshot, created: u64) -> Value {
             Wish::Fast => "The fastest good free model right now",
             Wish::Rank => "The first free model of the ranking that is awake",
         },
-        "context_length": window_of_auto(snapshot.offers().iter().map(|offer| &**offer)),
+        "context_length": window_of_auto(offers),
     })
 }
 

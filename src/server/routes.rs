@@ -117,6 +117,13 @@ pub(super) fn route(method: &Method, path: &str) -> Route {
     }
 }
 
+/// Whether a path is for admins alone, whatever stands there.
+pub(super) fn is_for_admins(path: &str) -> bool {
+    let path = tidy(path);
+    let below = path.strip_prefix("/admin");
+    below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// The API that a client at this path speaks, whether the route exists or not: its errors have that
 /// API's shape. Where several APIs have the path, the headers decide.
 pub(super) fn surface(path: &str, headers: &HeaderMap) -> Surface {
@@ -273,6 +280,25 @@ mod tests {
         for (method, path, expected) in rows {
             let method: Method = method.parse().unwrap();
             assert_eq!(route(&method, path), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn s13_what_is_for_admins() {
+        #[rustfmt::skip]
+        let rows = [
+            ("/admin",            true),
+            ("/admin/",           true),
+            ("/admin/state",      true),
+            ("//admin//events/",  true),
+            ("/admin/not/there",  true),
+            ("/administer",       false),
+            ("/v1/admin/state",   false),
+            ("/ui",               false),
+            ("/v1/models",        false),
+        ];
+        for (path, expected) in rows {
+            assert_eq!(is_for_admins(path), expected, "{path}");
         }
     }
 

@@ -265,6 +265,7 @@ fn wants_nothing(by: By<'_>) -> Wants<'_> {
         out: &[],
         above_context: None,
         by,
+        client: None,
     }
 }
 
@@ -278,11 +279,13 @@ fn unavailable(snapshot: &Snapshot, known: &Knowledge, now: Now) -> HashSet<usiz
         LeftOut::Probing | LeftOut::Busy(_) => false,
         LeftOut::Account(whose) => rests(whose),
         LeftOut::NotWanted
+        | LeftOut::NotAllowed
         | LeftOut::Lacks(_)
         | LeftOut::TooSmall { .. }
         | LeftOut::Tried
         | LeftOut::Resting(_)
         | LeftOut::Spent { .. }
+        | LeftOut::ShareUsed { .. }
         | LeftOut::OverLimit(_) => true,
     };
     let out = left_out.iter().filter(|(_, why)| is_out(why));

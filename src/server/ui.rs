@@ -40,6 +40,7 @@ files! {
     "banner.js"
     "buckets.js"
     "charts.js"
+    "clients.js"
     "colours.css"
     "cost.js"
     "dom.js"

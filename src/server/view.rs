@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::accounts::Facts;
 use crate::attempt::Refusal;
 use crate::clock::rfc3339;
+use crate::ledger::{Over, Unit};
 use crate::select::Unavailable;
 use crate::units;
 use crate::verdict::AccountLimit;
@@ -37,6 +38,39 @@ impl View {
         }
     }
 
+    pub(super) fn not_allowed(message: &str) -> Self {
+        Self::new(403, "not_allowed", "permission_error", message)
+    }
+
+    /// A client has used up a limit of its own.
+    pub(super) fn client_limited(over: &Over) -> Self {
+        let Over {
+            limit, unit, per, ..
+        } = over;
+        let message = if *unit == Unit::AtOnce {
+            format!(
+                "This key may have {limit} requests under way at once. Try again when one has ended."
+            )
+        } else {
+            let unit = unit.as_str();
+            let unit = if *limit == 1 {
+                unit.trim_end_matches('s')
+            } else {
+                unit
+            };
+            format!(
+                "This key's limit of {limit} {unit} per {} is used up. Room again in {}.",
+                per.in_words(),
+                units::wait(retry_after(over)),
+            )
+        };
+        Self::limited(message)
+    }
+
+    fn limited(message: String) -> Self {
+        Self::new(429, "client_rate_limited", "rate_limit_error", message)
+    }
+
     pub(super) fn model_not_found() -> Self {
         Self::new(
             404,
@@ -58,6 +92,14 @@ impl View {
                 "The model list has not been read yet. Try again in a moment.",
             ),
             Refusal::ModelNotFound => Self::model_not_found(),
+            Refusal::NotAllowed => Self::not_allowed(
+                "This key may ask none of the models in the current list: see `models` of its client in the proxy's \
+                 CONFIG_FILE.",
+            ),
+            Refusal::ShareUsed { retry_after } => Self::limited(format!(
+                "This key has had its share of the free requests of the day, and others ask too. Room again in {}.",
+                units::wait(*retry_after),
+            )),
             Refusal::NoCapableModel { missing } => {
                 let needs: Vec<_> = missing.iter().map(|need| need.as_str()).collect();
                 Self::new(
@@ -188,4 +230,9 @@ fn back(retry_after: u64, available_at: SystemTime) -> String {
     let (day, time) = (date.get(..10), date.get(11..16));
     let (day, time) = (day.unwrap_or_default(), time.unwrap_or_default());
     format!("in {wait}, at {time} UTC on {day}")
+}
+
+/// For `Retry-After`: rounded up, at least 1.
+pub(super) fn retry_after(over: &Over) -> u64 {
+    units::whole_seconds(over.returns_in).max(1)
 }

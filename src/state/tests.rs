@@ -76,6 +76,7 @@ impl World {
                 candidate: Arc::clone(candidate),
                 slot: snapshot.slot(candidate),
                 ask: Ask::default(),
+                client: None,
                 key: None,
                 usual: Duration::ZERO,
             };

@@ -8,12 +8,13 @@ mod models;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::core::Collector;
+use prometheus::proto::MetricFamily;
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry as Collectors, TextEncoder,
+    CounterVec, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry as Collectors, TextEncoder,
 };
 
-use crate::model::{ModelId, Offer};
+use crate::model::{ClientName, ModelId, Offer};
 use crate::surface::Surface;
 use crate::upstream::Unreachable;
 use crate::verdict::Outcome;
@@ -76,13 +77,7 @@ impl Metrics {
     /// If a name is duplicate or malformed, which is a bug.
     pub fn new() -> Result<Self, prometheus::Error> {
         let collectors = Collectors::new();
-        let requests = IntCounterVec::new(
-            Opts::new(
-                "freellm_requests_total",
-                "Chat requests with a valid key, by the status they ended with.",
-            ),
-            &["status"],
-        )?;
+        let requests = IntCounterVec::new(requests(), &["status", "client"])?;
         let surfaces = IntCounterVec::new(
             Opts::new(
                 "freellm_surface_requests_total",
@@ -176,8 +171,7 @@ impl Metrics {
             &["version"],
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let all: [Box<dyn Collector>; 15] = [
-            Box::new(requests.clone()),
+        let all: [Box<dyn Collector>; 14] = [
             Box::new(surfaces.clone()),
             Box::new(sent_as.clone()),
             Box::new(duration.clone()),
@@ -217,8 +211,9 @@ impl Metrics {
     }
 
     /// A chat request has ended.
-    pub fn request(&self, surface: Surface, status: &str, seconds: f64) {
-        self.requests.with_label_values(&[status]).inc();
+    pub fn request(&self, surface: Surface, client: &ClientName, status: &str, seconds: f64) {
+        let labels = [status, client.as_str()];
+        self.requests.with_label_values(&labels).inc();
         self.surfaces
             .with_label_values(&[surface.as_str(), status])
             .inc();
@@ -344,10 +339,36 @@ impl Metrics {
         }
     }
 
-    /// All metrics, in the text format of `/metrics`.
+    /// The requests of each client, or of all together.
+    fn by_client(&self, with_clients: bool) -> Result<Vec<MetricFamily>, prometheus::Error> {
+        let requests = Collectors::new();
+        requests.register(if with_clients {
+            Box::new(self.requests.clone())
+        } else {
+            Box::new(self.by_status()?)
+        })?;
+        Ok(requests.gather())
+    }
+
+    fn by_status(&self) -> Result<CounterVec, prometheus::Error> {
+        let sums = CounterVec::new(requests(), &["status"])?;
+        for family in self.requests.collect() {
+            for metric in family.get_metric() {
+                let mut labels = metric.get_label().iter();
+                if let Some(status) = labels.find(|label| label.name() == "status") {
+                    let count = metric.get_counter().get_value();
+                    sums.with_label_values(&[status.value()]).inc_by(count);
+                }
+            }
+        }
+        Ok(sums)
+    }
+
+    /// All metrics, in the text format of `/metrics`; with the names of clients if their reader may know these.
     #[must_use]
-    pub fn render(&self, gauges: Gauges) -> String {
+    pub fn render(&self, gauges: Gauges, with_clients: bool) -> String {
         let mut families = self.collectors.gather();
+        families.extend(self.by_client(with_clients).unwrap_or_default());
         let now = [
             (
                 "freellm_active_models",
@@ -389,6 +410,13 @@ impl Metrics {
     }
 }
 
+fn requests() -> Opts {
+    Opts::new(
+        "freellm_requests_total",
+        "Chat requests with a valid key, by the status they ended with.",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -401,9 +429,14 @@ mod tests {
             Offer::at_openrouter(ModelId::try_from("a/b:free").unwrap()),
             Offer::at_openrouter(ModelId::try_from("gone").unwrap()),
         );
-        metrics.request(Surface::Chat, "200", 0.2);
-        metrics.request(Surface::Chat, "200/mid_error", 70.0);
-        metrics.request(Surface::Chat, "499", 0.01);
+        metrics.request(Surface::Chat, &ClientName::unnamed(1), "200", 0.2);
+        metrics.request(
+            Surface::Chat,
+            &ClientName::unnamed(1),
+            "200/mid_error",
+            70.0,
+        );
+        metrics.request(Surface::Chat, &ClientName::unnamed(1), "499", 0.01);
         metrics.sent_as(503, 402);
         metrics.first_event(0.7);
         metrics.unauthorized("invalid_api_key");
@@ -422,27 +455,30 @@ mod tests {
         metrics.unreached(Unreachable::Dns);
         metrics.attempt(&b, Outcome::Success);
         metrics.retain_models(|id| id != "gone");
-        let text = metrics.render(Gauges {
-            active_models: 6,
-            cooldown_models: 1,
-            open_connections: 3,
-            snapshot_age_seconds: Some(1.5),
-            waiting_requests: 2,
-            learnt_costs: vec![(ModelId::try_from("a/b:free").unwrap(), 3.5)],
-            accounts: vec![AccountGauges {
-                account: AccountId::openrouter(),
-                cooldown_seconds: 0.0,
-                free_requests: Some((50, 50)),
-            }],
-            quotas: vec![QuotaGauge {
-                account: AccountId::openrouter(),
-                model_id: String::new(),
-                unit: "requests",
-                per: "day".to_owned(),
-                used: 2,
-                limit: 50,
-            }],
-        });
+        let text = metrics.render(
+            Gauges {
+                active_models: 6,
+                cooldown_models: 1,
+                open_connections: 3,
+                snapshot_age_seconds: Some(1.5),
+                waiting_requests: 2,
+                learnt_costs: vec![(ModelId::try_from("a/b:free").unwrap(), 3.5)],
+                accounts: vec![AccountGauges {
+                    account: AccountId::openrouter(),
+                    cooldown_seconds: 0.0,
+                    free_requests: Some((50, 50)),
+                }],
+                quotas: vec![QuotaGauge {
+                    account: AccountId::openrouter(),
+                    model_id: String::new(),
+                    unit: "requests",
+                    per: "day".to_owned(),
+                    used: 2,
+                    limit: 50,
+                }],
+            },
+            false,
+        );
         #[rustfmt::skip]
         let expected = [
             "# TYPE freellm_requests_total counter",
@@ -491,7 +527,9 @@ mod tests {
             "a model that left the list leaves no series"
         );
         assert!(
-            !metrics.render(Gauges::default()).contains("snapshot_age"),
+            !metrics
+                .render(Gauges::default(), false)
+                .contains("snapshot_age"),
             "absent while there is no snapshot"
         );
     }

@@ -18,7 +18,7 @@ use super::{Log, Metrics, Traffic};
 use crate::answer::Usage;
 use crate::clock::Now;
 use crate::live::AttemptRecord;
-use crate::model::{Candidate, Offer, Wish};
+use crate::model::{Candidate, ClientName, Offer, Wish};
 use crate::surface::Surface;
 use crate::upstream::Unreachable;
 
@@ -94,6 +94,7 @@ pub struct RequestRecord {
     metrics: Arc<Metrics>,
     traffic: Arc<Traffic>,
     surface: Surface,
+    client: ClientName,
     started: Instant,
     trail: Arc<Trail>,
     traits: Traits,
@@ -115,7 +116,7 @@ pub struct RequestRecord {
 }
 
 impl RequestRecord {
-    /// Starts the record of a request that has just arrived, with this many models to choose from.
+    /// Starts the record of a client's request that has just arrived, with this many models to choose from.
     #[must_use]
     pub fn new(
         log: Log,
@@ -123,6 +124,7 @@ impl RequestRecord {
         traffic: Arc<Traffic>,
         request_id: &str,
         surface: Surface,
+        client: ClientName,
         snapshot_size: usize,
     ) -> Self {
         let started = Now::steady();
@@ -138,6 +140,7 @@ impl RequestRecord {
             traffic,
             trail: Arc::new(trail),
             surface,
+            client,
             started,
             traits: Traits::default(),
             snapshot_size,
@@ -330,7 +333,7 @@ impl Drop for RequestRecord {
         let now = Now::read();
         let took = now.steady.saturating_duration_since(self.started);
         self.metrics
-            .request(self.surface, &label, took.as_secs_f64());
+            .request(self.surface, &self.client, &label, took.as_secs_f64());
         let status_sent = self.sent.filter(|sent| *sent != status);
         if let Some(sent) = status_sent {
             self.metrics.sent_as(status, sent);

@@ -83,9 +83,9 @@ async function follow(mine) {
       await listen(mine, () => { failures = 0; });
     } catch (error) {
       if (run !== mine) return;
-      if (error instanceof Refused && error.status === 401) {
+      if (isShut(error)) {
         stop();
-        mine.refused();
+        mine.refused(error);
         return;
       }
       // It answers, but not with events.
@@ -107,6 +107,9 @@ async function follow(mine) {
     await pause(wait * (0.75 + Math.random() / 2));
   }
 }
+
+/** Whether this key will never be shown anything. */
+const isShut = (error) => error instanceof Refused && [401, 403].includes(error.status);
 
 const pause = (time) => new Promise((done) => { setTimeout(done, time); });
 const seen = () => new Promise((done) => {
@@ -231,7 +234,7 @@ async function read(mine) {
   try {
     state = await get('admin/state', { signal: mine.ending.signal });
   } catch (error) {
-    if (error instanceof Refused && error.status === 401) throw error;
+    if (isShut(error)) throw error;
     plan(mine, BUSY_MS);
     return false;
   }

@@ -7,6 +7,7 @@ import { showAgents, wireAgents } from './agents.js';
 import { showBanner } from './banner.js';
 import { at, perFrame, say } from './dom.js';
 import { showCharts, wireCharts } from './charts.js';
+import { showClients, tickClients } from './clients.js';
 import { redrawExplain, wireExplain } from './explain.js';
 import { onLanguage, otherLanguage, setLanguage, t, translatePage } from './i18n.js';
 import { live, on, start, stop } from './live.js';
@@ -23,6 +24,7 @@ const drawState = perFrame(() => {
   showNext();
   showAccounts();
   showAddKey();
+  showClients();
   showModels();
   showCharts();
 });
@@ -37,7 +39,7 @@ function open(key) {
   at('login').hidden = true;
   for (const id of ['board', 'nav', 'leave']) at(id).hidden = false;
   showBanner();
-  start(() => close('login.wrong'));
+  start(({ status }) => close(status === 403 ? 'login.not_admin' : 'login.wrong'));
 }
 
 function close(why) {
@@ -91,6 +93,7 @@ on('tick', () => {
   showTiles();
   tickNext();
   tickAccounts();
+  tickClients();
   tickModels();
 });
 onTheme(showCharts);

@@ -35,6 +35,7 @@ function makeRow(request) {
   const tone = TONES[request.outcome] ?? '';
   const word = tOr(`request.${request.outcome}`, request.outcome);
   const facts = [
+    live.state?.clients.length > 1 && request.client,
     t('request.took', { span: ms(request.duration_ms) }),
     request.ttft_ms != null && t('request.ttft', { span: ms(request.ttft_ms) }),
     request.completion_tokens != null && t('request.tokens', { n: count(request.completion_tokens) }),

@@ -148,7 +148,7 @@ async fn s12_3_what_cannot_be_read_is_put_aside_with_a_warning() {
     };
     #[rustfmt::skip]
     let rows = [
-        (whole[..whole.len() / 2].to_owned(),           "is damaged"),
+        (whole.split_at(whole.len() / 2).0.to_owned(),  "is damaged"),
         ("free-llm-proxy state 1\n\u{0}\u{1}".to_owned(), "is damaged"),
         (whole.replacen("state 1", "state 2", 1),       "was written by a newer version (2)"),
     ];

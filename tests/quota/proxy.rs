@@ -76,6 +76,7 @@ impl Proxy {
             preference: Preference::None,
             out,
             above_context: None,
+            client: None,
             by: match self.order {
                 Order::Rank => By::Rank,
                 Order::Balanced => By::Cost {

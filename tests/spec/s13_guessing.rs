@@ -112,3 +112,33 @@ async fn guess(rig: &Rig) -> crate::rig::Answer {
     let wrong = [("authorization", "Bearer wrong")];
     rig.send("GET", "/v1/models", &wrong, "").await
 }
+
+#[tokio::test(start_paused = true)]
+async fn s13_behind_a_trusted_proxy_each_client_is_slowed_for_itself() {
+    let guesses = async |rig: &Rig, from: &str| {
+        let wrong = [("authorization", "Bearer wrong"), ("x-forwarded-for", from)];
+        let begun = Instant::now();
+        let answer = rig.send("GET", "/v1/models", &wrong, "").await;
+        answer.is_error(401, "invalid_api_key");
+        begun.elapsed()
+    };
+    let slowed = Duration::from_secs(1);
+    #[rustfmt::skip]
+    let rows: [(&[_], _, _); 2] = [
+        // TRUSTED_PROXIES                               another client    what the log names
+        (&[("TRUSTED_PROXIES", "10.0.0.0/8,127.0.0.1")], Duration::ZERO,   "203.0.113.1"),
+        (&[],                                            slowed,           "127.0.0.1"),
+    ];
+    for (settings, other, named) in rows {
+        let rig = Rig::paused(Script::new(), settings).await;
+        for _ in 0..20 {
+            assert_eq!(
+                guesses(&rig, "1.2.3.4, 203.0.113.1, 10.1.1.1").await,
+                Duration::ZERO
+            );
+        }
+        assert_eq!(guesses(&rig, "4.3.2.1, 203.0.113.1").await, slowed);
+        assert_eq!(guesses(&rig, "203.0.113.2").await, other);
+        assert_eq!(rig.logged("keys_guessed").await["address"], named);
+    }
+}

@@ -106,7 +106,8 @@ impl Answer {
     pub fn is_error(&self, status: u16, code: &str) {
         let kind = match code {
             "missing_api_key" | "invalid_api_key" => "authentication_error",
-            "account_rate_limited" => "rate_limit_error",
+            "account_rate_limited" | "client_rate_limited" => "rate_limit_error",
+            "not_allowed" => "permission_error",
             "upstream_auth_error" => "proxy_misconfiguration",
             _ if status < 500 => "invalid_request_error",
             _ => "server_error",

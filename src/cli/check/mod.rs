@@ -305,7 +305,7 @@ fn judge_settings(config: &Config) -> Vec<Finding> {
         let (Some(key), Some(variable)) = (&account.key, &account.variable) else {
             continue;
         };
-        if config.proxy_keys.contains(key) {
+        if config.clients.keys().any(|own| own == key) {
             findings.push(Finding::warn(format!(
                 "PROXY_API_KEY is the same as {}: anyone who may call the proxy can use your {} account \
                  directly",

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::*;
+use crate::config::Clients;
 use crate::redact::Secret;
 
 const KEY: &str = "sk-or-v1-hush-0123456789-WXYZ";
@@ -266,14 +267,14 @@ async fn s10_8_a_refused_key_says_where_to_create_one_if_that_is_known() {
 fn s8_a_key_shared_with_clients_is_worth_a_warning() {
     let mut config = config("https://openrouter.ai/api/v1");
     assert_eq!(judge_settings(&config).len(), 1);
-    config.proxy_keys.push(Secret::new(KEY));
+    config.clients = Clients::with_keys(KEY);
     assert!(told(&judge_settings(&config)).contains("warn PROXY_API_KEY is the same"));
 }
 
 #[test]
 fn s13_a_short_key_at_an_open_door_is_worth_a_warning() {
     let mut config = config("https://openrouter.ai/api/v1");
-    config.proxy_keys = vec![Secret::new("hush")];
+    config.clients = Clients::with_keys("hush");
     let told = told(&judge_settings(&config));
     assert!(
         told.contains("warn PROXY_API_KEY has 4 characters, and HOST=0.0.0.0 lets others try keys"),

@@ -1,6 +1,7 @@
 //! The state as lines for people. Pure.
 
 mod accounts;
+mod clients;
 
 pub(super) use accounts::news as news_of_account;
 
@@ -24,6 +25,7 @@ pub(super) fn table(state: &Value, local: Local, columns: usize) -> Vec<Line> {
     lines.extend(unkept(&state["state"]));
     lines.extend(settings(&state["settings"]));
     lines.extend(accounts::lines(state, local));
+    lines.extend(clients::lines(state, local));
     lines.extend(next(state));
     lines.extend(waiting(&state["waiting"]));
     lines.push(Line::new());
@@ -35,8 +37,8 @@ pub(super) fn table(state: &Value, local: Local, columns: usize) -> Vec<Line> {
         lines.push(vec![(Tone::Faint, title)]);
     }
     let requests = requests.iter().take(REQUESTS);
-    let are_many = accounts::are_many(state);
-    lines.extend(requests.map(|each| request(each, are_many, local)));
+    let with = (accounts::are_many(state), clients::are_many(state));
+    lines.extend(requests.map(|each| request(each, with, local)));
     lines
 }
 
@@ -225,7 +227,8 @@ fn standing(state: &Value, model: &Value) -> (Tone, String) {
     }
 }
 
-fn request(request: &Value, with_account: bool, local: Local) -> Line {
+/// With the account of each attempt, and with the client, if there are several.
+fn request(request: &Value, (with_account, with_client): (bool, bool), local: Local) -> Line {
     let outcome = text(&request["outcome"]);
     let tone = match outcome.as_str() {
         "answered" => Tone::Good,
@@ -255,12 +258,14 @@ fn request(request: &Value, with_account: bool, local: Local) -> Line {
     let at = request["at"].as_str().and_then(parse_rfc3339);
     let at = at.map_or("--:--:--".to_owned(), |at| local.clock(at, true));
     let took = millis(number(&request["duration_ms"]));
+    let client = request["client"].as_str().filter(|_| with_client);
+    let client = client.map_or(String::new(), |client| format!("{}  ", clean(client)));
     vec![
         (Tone::Plain, format!("  {at}  ")),
         (tone, format!("{outcome:<12}")),
         (
             Tone::Plain,
-            format!(" {}  {took:>7}  {code}", number(&request["status"])),
+            format!(" {}  {took:>7}  {client}{code}", number(&request["status"])),
         ),
     ]
 }

@@ -2,6 +2,7 @@
 //! `PROVIDERS` (spec §10.1). Pure; no sentence ever contains a key.
 
 mod choice;
+pub(super) mod door;
 mod keys;
 mod names;
 mod nobody;

@@ -29,21 +29,38 @@ pub(in crate::config) fn keys(
     name: &str,
     prefix: Option<&str>,
 ) -> Result<Vec<Secret>, Unusable> {
-    let parts: Vec<_> = words(text, name).collect();
+    let parts = parts(text, name, prefix)?;
+    parts.into_iter().map(key).collect()
+}
+
+/// The same as texts, of which each may be more than a key.
+pub(in crate::config) fn parts<'t>(
+    text: &'t str,
+    name: &str,
+    prefix: Option<&str>,
+) -> Result<Vec<&'t str>, Unusable> {
+    let text = bare(text, name);
+    let parts: Vec<_> = words(text).collect();
     if parts.len() > MOST {
         return Err(Unusable::Rule("holds more than 99 keys"));
     }
-    let sentence = parts.len() > 1 && parts.iter().any(|key| key.len() < SHORTEST_OF_SEVERAL);
-    if parts.iter().any(|key| is_sample(key, prefix)) || is_placeholder(text.trim()) {
+    if parts.iter().any(|key| is_sample(key, prefix)) || is_placeholder(text) {
         return Err(Unusable::Placeholder);
     }
-    if sentence {
+    if text.split([',', '\n', '\r']).any(is_sentence) {
         return Err(Unusable::Rule(
             "has blanks or commas in it, and a part too short for a key: a key has none, and two \
              keys are separated by one",
         ));
     }
-    parts.into_iter().map(key).collect()
+    Ok(parts)
+}
+
+/// Whether these are words of a sentence rather than keys with blanks between them.
+fn is_sentence(piece: &str) -> bool {
+    let mut words = piece.split_whitespace();
+    let is_short = |word: &str| word.len() < SHORTEST_OF_SEVERAL;
+    words.clone().count() > 1 && words.any(is_short)
 }
 
 /// A single value, an account id: it becomes part of an address.
@@ -54,7 +71,7 @@ pub(in crate::config) fn account_ids(text: &str, name: &str) -> Result<Vec<Secre
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
     };
-    words(text, name)
+    words(bare(text, name))
         .map(|id| match id {
             id if is_placeholder(id) => Err(Unusable::Placeholder),
             id if fits(id) => Ok(Secret::new(id)),
@@ -86,7 +103,8 @@ pub fn is_odd(key: &Secret, prefix: Option<&str>) -> bool {
     prefix.is_some_and(|prefix| !key.expose().starts_with(prefix))
 }
 
-fn key(text: &str) -> Result<Secret, Unusable> {
+/// A key that can be sent.
+pub(in crate::config) fn key(text: &str) -> Result<Secret, Unusable> {
     if text.len() > LONGEST {
         return Err(Unusable::Rule("is longer than any key"));
     }
@@ -99,8 +117,8 @@ fn key(text: &str) -> Result<Secret, Unusable> {
     }
 }
 
-/// Removes what people copy along with a key: quotes, line ends, `export NAME=`.
-fn words<'t>(text: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
+/// The text of a variable or a file without what people copy along with it: `export NAME=`.
+fn bare<'t>(text: &'t str, name: &str) -> &'t str {
     let text = text.trim_start_matches('\u{feff}').trim();
     let exported = text.strip_prefix("export");
     let text = exported
@@ -109,17 +127,24 @@ fn words<'t>(text: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
     let assigned = text
         .strip_prefix(name)
         .and_then(|rest| rest.trim_start().strip_prefix('='));
+    assigned.unwrap_or(text).trim()
+}
+
+/// What stands between commas, blanks and line ends, without quotes.
+fn words(text: &str) -> impl Iterator<Item = &str> {
     let between = |c: char| c == ',' || c.is_whitespace();
-    let quotes = |c: char| matches!(c, '"' | '\'' | '`');
-    assigned
-        .unwrap_or(text)
-        .split(between)
-        .map(move |word| word.trim_matches(quotes))
+    text.split(between)
+        .map(unquoted)
         .filter(|word| !word.is_empty())
 }
 
+/// Without the quotes around it.
+pub(in crate::config) fn unquoted(word: &str) -> &str {
+    word.trim_matches(|c: char| matches!(c, '"' | '\'' | '`'))
+}
+
 /// A sample's key, including one with the provider's prefix followed only by x.
-fn is_sample(key: &str, prefix: Option<&str>) -> bool {
+pub(in crate::config) fn is_sample(key: &str, prefix: Option<&str>) -> bool {
     let own = prefix.and_then(|prefix| key.strip_prefix(prefix));
     let blank = |own: &str| own.bytes().all(|b| matches!(b, b'x' | b'X' | b'*'));
     is_placeholder(key)

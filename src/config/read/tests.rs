@@ -29,7 +29,7 @@ fn s6_defaults() {
     let config = Config::read(keys).unwrap();
     let sec = Duration::from_secs;
     assert_eq!(config.upstream_key.expose(), KEY);
-    assert_eq!(config.proxy_keys.len(), 1);
+    assert_eq!(config.clients.keys().count(), 1);
     assert_eq!(
         config.models_list_url,
         "https://shir-man.com/api/free-llm/top-models"
@@ -224,8 +224,8 @@ fn s6_values_are_read_into_their_fields() {
     assert_eq!(config.upstream_key.expose(), "sk-or-v1-trimmed");
     assert_eq!(
         config
-            .proxy_keys
-            .iter()
+            .clients
+            .keys()
             .map(|k| k.expose())
             .collect::<Vec<_>>(),
         ["one", "two"]
@@ -329,7 +329,7 @@ fn s6_clients_find_the_proxy_where_it_listens_or_at_the_given_url() {
                 .find(|(n, _)| *n == name)
                 .map(|(_, value)| (*value).to_owned()),
         };
-        match door(lookup, *url) {
+        match door(lookup, &nothing_beside(), *url) {
             Ok(door) => assert_eq!(
                 (door.base.as_str(), door.key.expose()),
                 (*expected, "first")
@@ -337,6 +337,17 @@ fn s6_clients_find_the_proxy_where_it_listens_or_at_the_given_url() {
             Err(error) => assert!(error.to_string().starts_with(expected), "{error}"),
         }
     }
-    let error = door(|_| None, Some("x")).unwrap_err();
+    let error = door(|_| None, &nothing_beside(), Some("x")).unwrap_err();
     assert_eq!(error.problems().len(), 2, "{error}");
+}
+
+fn nothing_beside() -> Beside<'static> {
+    static FILE: std::sync::LazyLock<crate::config::file::File> =
+        std::sync::LazyLock::new(Default::default);
+    Beside {
+        layers: &[],
+        read: &|_| Err("is not there".to_owned()),
+        file: &FILE.says,
+        file_is: &FILE.is,
+    }
 }

@@ -115,7 +115,7 @@ fn s8_a_demo_overrides_the_sources_with_its_own_values() {
     let bases: Vec<_> = config.accounts.iter().map(|a| a.base_url()).collect();
     assert_eq!(bases, ["http://127.0.0.1:1", "http://127.0.0.1:2/v1"]);
     assert_eq!(config.port, 9000);
-    assert_eq!(config.proxy_keys.first().unwrap().expose(), "sk-demo");
+    assert_eq!(config.clients.own_key().unwrap().expose(), "sk-demo");
     assert_eq!(config.outbound_proxy.https, None);
 }
 
@@ -170,7 +170,7 @@ fn s12_1_an_ignored_file_is_named_when_something_is_missing() {
     sources.config().unwrap();
 }
 
-fn layers(
+pub(in crate::config) fn layers(
     flags: &[(&'static str, &str)],
     environment: &[(&str, &str)],
     folder: &str,

@@ -29,6 +29,8 @@ pub enum KeySource {
 const HOW: &str = "are named, not written here: put the key into a variable of .env and write \
                    keys = [{ env = \"SOME_API_KEY\" }], or into a file and write keys = [{ file = \"/path\" }]";
 const MEMBERS: &[&str] = &["env", "file", "account"];
+const HOW_OF_CLIENT: &str = "is named, not written here: put the key into a variable of .env and write \
+                             key = { env = \"SOME_KEY\" }, or into a file and write key = { file = \"/path\" }";
 /// Members under which people might put a key.
 pub(super) const PLAIN: &[&str] = &[
     "key", "api_key", "apikey", "apiKey", "token", "secret", "value",
@@ -52,6 +54,38 @@ pub(super) fn keys(
 /// A member with a key in plain text, whatever else its name could mean.
 pub(super) fn plain(member: &Member) -> Mistake {
     Mistake::new(member.line, "keys", HOW)
+}
+
+/// The same for a client.
+pub(super) fn plain_of_client(member: &Member) -> Mistake {
+    Mistake::new(member.line, "key", HOW_OF_CLIENT)
+}
+
+/// Where the keys of a client are (spec §13).
+pub(super) fn of_client(member: &Member, whose: Whose<'_>) -> Result<KeySource, Mistake> {
+    let What::Members(members) = &member.node.what else {
+        return Err(plain_of_client(member));
+    };
+    let [from] = members.as_slice() else {
+        return Err(member.wrong("must hold either env or file"));
+    };
+    match from.name.as_str() {
+        "env" => {
+            let (name, bare) = variable_name(from)?;
+            if bare == "PROXY_API_KEY" {
+                return Err(from.wrong("names PROXY_API_KEY, whose keys are clients by themselves"));
+            }
+            let is_its =
+                |row: &&std::sync::Arc<Provider>| row.key_names.iter().any(|key| key == bare);
+            match whose.rows().iter().find(is_its) {
+                Some(row) => Err(from.wrong(format!("names {name}, which is {}'s", row.id))),
+                None => Ok(KeySource::Env(name.to_owned())),
+            }
+        }
+        "file" => path(from).map(KeySource::File),
+        name if PLAIN.contains(&name) => Err(plain_of_client(from)),
+        _ => Err(from.unknown("a client's key", &["env", "file"])),
+    }
 }
 
 fn key(node: &Node, provider: &Provider, whose: Whose<'_>) -> Result<KeyRef, Mistake> {
@@ -84,20 +118,9 @@ fn key(node: &Node, provider: &Provider, whose: Whose<'_>) -> Result<KeyRef, Mis
 }
 
 /// A name that ends like a key's and is not another provider's, so that a file cannot send
-/// arbitrary parts of the environment to arbitrary addresses. Anything else may be a key, and is
-/// not shown.
+/// arbitrary parts of the environment to arbitrary addresses.
 fn variable(member: &Member, provider: &Provider, whose: Whose<'_>) -> Result<String, Mistake> {
-    let name = member.text()?;
-    let bare = without_number(name);
-    let fits = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
-    let is_name = name.len() <= 128
-        && name.bytes().all(fits)
-        && !name.starts_with(|c: char| c.is_ascii_digit());
-    if !is_name || !is_key_name(name) {
-        return Err(member.wrong(
-            "must name a variable that ends in _KEY or _TOKEN, perhaps with a number behind it",
-        ));
-    }
+    let (name, bare) = variable_name(member)?;
     if bare == "PROXY_API_KEY" {
         return Err(member.wrong("names PROXY_API_KEY, which is for clients of the proxy"));
     }
@@ -109,6 +132,23 @@ fn variable(member: &Member, provider: &Provider, whose: Whose<'_>) -> Result<St
         }
         _ => Ok(name.to_owned()),
     }
+}
+
+/// A name that ends like a key's, and the same without its number. Anything else may be a key, and is not
+/// shown.
+fn variable_name(member: &Member) -> Result<(&str, &str), Mistake> {
+    let name = member.text()?;
+    let bare = without_number(name);
+    let fits = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    let is_name = name.len() <= 128
+        && name.bytes().all(fits)
+        && !name.starts_with(|c: char| c.is_ascii_digit());
+    if !is_name || !is_key_name(name) {
+        return Err(member.wrong(
+            "must name a variable that ends in _KEY or _TOKEN, perhaps with a number behind it",
+        ));
+    }
+    Ok((name, bare))
 }
 
 /// Whether a variable of this name may be referred to as a key: it ends in `_KEY` or `_TOKEN`,

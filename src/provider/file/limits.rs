@@ -104,6 +104,17 @@ pub(super) fn limit(node: &Node, whose: Whose<'_>) -> Result<Limit, Mistake> {
     })
 }
 
+/// A limit of a client (spec §13): over all its requests, whoever answers them.
+pub(super) fn of_client(node: &Node, whose: Whose<'_>) -> Result<Limit, Mistake> {
+    for member in node.members("limits")? {
+        if matches!(member.name.as_str(), "of" | "models" | "neurons") {
+            let rule = "is not for the limits of a client, which count all its requests";
+            return Err(Mistake::new(member.line, member.name.as_str(), rule));
+        }
+    }
+    limit(node, whose)
+}
+
 fn window(member: &Member) -> Result<Per, Mistake> {
     let What::Members(members) = &member.node.what else {
         return member.word(WINDOWS);

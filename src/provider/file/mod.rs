@@ -3,6 +3,7 @@
 //!
 //! No file is opened here, no variable is read and no key seen: keys are only named.
 
+mod clients;
 mod errors;
 mod fields;
 mod keys;
@@ -14,6 +15,7 @@ mod tree;
 
 use std::sync::Arc;
 
+pub use clients::FileClient;
 pub use keys::{KeyRef, KeySource, is_key_name};
 pub use mistake::Mistake;
 
@@ -32,6 +34,8 @@ pub struct ConfigFile {
     /// The providers that it names, in order: new ones, and known ones including what it changes
     /// about them.
     pub providers: Vec<FileProvider>,
+    /// The clients that it names, in order.
+    pub clients: Vec<FileClient>,
 }
 
 /// A provider that a file names.
@@ -102,7 +106,10 @@ fn read_as(text: &[u8], whose: Whose<'_>) -> Result<ConfigFile, Vec<Mistake>> {
             "providers" => file.read_providers(member, whose, &mut notes),
             // An error may belong to a provider that comes further down.
             "errors" => {}
-            _ => notes.note(member.unknown("the file", &["providers", "errors"])),
+            "clients" if !whose.is_ours() => {
+                file.clients = clients::clients(member, whose, &mut notes);
+            }
+            _ => notes.note(member.unknown("the file", &["providers", "errors", "clients"])),
         }
     }
     for member in members.iter().filter(|member| member.name == "errors") {

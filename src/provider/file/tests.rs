@@ -8,6 +8,7 @@ use crate::model::Capability;
 use crate::provider::row::{Auth, KeyTest, Means, Training};
 use crate::provider::table;
 
+mod clients;
 mod mistakes;
 
 /// On top of the built-in rows.

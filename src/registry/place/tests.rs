@@ -21,6 +21,7 @@ fn sight(list: &Snapshot, known: &Knowledge, _: usize, now: Now) -> Sight {
                 candidate: Arc::clone(candidate),
                 slot: None,
                 ask: Ask::default(),
+                client: None,
                 key: None,
                 usual: Duration::ZERO,
             });

@@ -75,6 +75,7 @@ impl Line {
                     candidate: Arc::clone(&list.candidates()[0]),
                     slot: None,
                     ask: Ask::default(),
+                    client: None,
                     key: None,
                     usual: Duration::ZERO,
                 });

@@ -297,6 +297,7 @@ fn s4_7_a_probed_account_holds_up_its_own_candidates_alone() {
         candidate: first,
         slot: None,
         ask: Ask::default(),
+        client: None,
         key: None,
         usual: Duration::from_secs(60),
     };

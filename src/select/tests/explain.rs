@@ -67,6 +67,7 @@ proptest! {
         above_context in prop::option::of(0..3_u64),
         named in prop::option::of(0..12_usize),
         pinned: bool,
+        allowed in prop::option::of(prop::collection::vec(0..12_usize, 0..6)),
     ) {
         let now = now();
         let models = able.iter().enumerate().map(|(i, (caps, context_length))| {
@@ -88,7 +89,8 @@ proptest! {
             Some(name) if pinned => Preference::Only(name),
             Some(name) => Preference::First(name),
         };
-        let wants = Wants { needs: &needs, preference, out: &tried, above_context, by: By::Rank };
+        let client = allowed.map(|allowed| may_ask(allowed.iter().map(|i| format!("m{i}"))));
+        let wants = Wants { needs: &needs, preference, out: &tried, above_context, by: By::Rank, client: client.as_ref() };
         let out: Vec<_> = left_out(&snapshot, wants, &known, now).into_iter().map(|(candidate, _)| candidate).collect();
         let awake: Vec<_> = awake(&snapshot, wants, &known, now).into_iter().map(|one| one.candidate).collect();
         let asked: Vec<_> = awake.iter().map(|candidate| candidate.offer.public_id.as_str()).collect();

@@ -12,7 +12,7 @@ use super::awake::{AwakeView, WaitingView};
 use super::view::{AccountView, BecauseView, accounts};
 use crate::attempt::Explanation;
 use crate::clock::{Now, rfc3339};
-use crate::config::ModelField;
+use crate::config::{Client, ModelField};
 use crate::learnt::Caller;
 use crate::ledger::{BucketId, BucketView, Counted, Per};
 use crate::model::{Candidate, Capability, ModelId, ProviderId};
@@ -29,7 +29,7 @@ use crate::units::{wait, whole_seconds};
 
 pub(super) async fn explain(
     app: &App,
-    caller: Caller,
+    (client, caller): (&Arc<Client>, Caller),
     sent: Sent,
     phases: &Phases,
 ) -> Result<Response<ReplyBody>, ProxyError> {
@@ -42,7 +42,7 @@ pub(super) async fn explain(
     let explained = walker.explain(
         snapshot.as_deref(),
         &request,
-        session,
+        (Arc::clone(client), session),
         (&known, &in_line),
         now,
     );
@@ -199,6 +199,10 @@ fn left_out<'a>(
             "not_wanted",
             "the request names another model, and MODEL_FIELD is pin".to_owned(),
         ),
+        LeftOut::NotAllowed => view(
+            "not_allowed",
+            "the key's client may not ask it: CONFIG_FILE lists its models".to_owned(),
+        ),
         LeftOut::Lacks(lacks) => {
             let lacks: Vec<_> = lacks.iter().copied().map(Capability::as_str).collect();
             LeftOutView {
@@ -242,6 +246,22 @@ fn left_out<'a>(
             LeftOutView {
                 until: returns_in.and_then(|left| Some(rfc3339(now.wall.checked_add(left)?))),
                 ..view("quota", format!("{quota} is used up{returns}"))
+            }
+        }
+        LeftOut::ShareUsed {
+            returns_in,
+            bucket: id,
+        } => {
+            let quota = quota(candidate, bucket(*id));
+            let returns = wait(whole_seconds(*returns_in));
+            LeftOutView {
+                until: now.wall.checked_add(*returns_in).map(rfc3339),
+                ..view(
+                    "share",
+                    format!(
+                        "the client's share of {quota} is used up, and others ask too; room again in {returns}"
+                    ),
+                )
             }
         }
         LeftOut::Busy(id) => view(

@@ -26,6 +26,7 @@ use super::phases::Phases;
 use super::reply::{self, ReplyBody};
 use super::state::State;
 use crate::clock::rfc3339;
+use crate::config::Client;
 use crate::list::Refreshed;
 use still_out::{StillOut, still_out};
 use view::StateView;
@@ -43,10 +44,11 @@ pub(super) enum Admin {
     Clear,
 }
 
-/// Answers one of them; the key has been checked.
+/// Answers one of them for a client, which is an admin's.
 pub(super) async fn answer(
     app: &Arc<App>,
     call: Admin,
+    client: &Arc<Client>,
     request: Request<Incoming>,
     phases: &Phases,
 ) -> Result<Response<ReplyBody>, ProxyError> {
@@ -61,8 +63,9 @@ pub(super) async fn answer(
             events::listen(app, phases)
         }
         Admin::Explain => {
-            let caller = app.walker.caller(request.headers());
-            let body = pin!(explain::explain(app, caller, request.into(), phases));
+            let caller = app.walker.caller(client, request.headers());
+            let explained = explain::explain(app, (client, caller), request.into(), phases);
+            let body = pin!(explained);
             uncut(phases, body).await
         }
         Admin::Clear => {

@@ -1,6 +1,7 @@
 //! The JSON of `/admin/state`.
 
 mod account;
+mod client;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 pub(super) use account::{AccountView, accounts};
+use client::{ClientView, clients};
 
 use super::awake::{AwakeView, WaitingView};
 use super::providers_off::{ProviderOff, providers_off};
@@ -42,6 +44,7 @@ pub(super) struct StateView<'a> {
     open_streams: i64,
     list: Option<ListView>,
     accounts: Vec<AccountView<'a>>,
+    clients: Vec<ClientView<'a>>,
     models: Vec<ModelView<'a>>,
     #[serde(serialize_with = "each")]
     requests: Vec<Arc<Finished>>,
@@ -161,6 +164,7 @@ impl<'a> StateView<'a> {
             open_streams: app.metrics.streams_open(),
             list: state.list.as_ref().map(|list| ListView::of(list, now)),
             accounts: accounts(app, state),
+            clients: clients(app, now),
             models: models
                 .iter()
                 .map(|model| ModelView::of(&app.traffic, model, now))

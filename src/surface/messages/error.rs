@@ -68,7 +68,8 @@ fn write_error(kind: &str, message: &str, too_long: bool, out: &mut Vec<u8>) {
 /// The error's type: by our own code where it is more specific than the status.
 fn kind(code: &str, status: u16) -> &'static str {
     match (code, status) {
-        ("rate_limited" | "account_rate_limited", _) => "rate_limit_error",
+        ("rate_limited" | "account_rate_limited" | "client_rate_limited", _) => "rate_limit_error",
+        ("not_allowed", _) => "permission_error",
         ("all_models_unavailable" | "not_ready" | "shutting_down", _) => "overloaded_error",
         (_, 401) => "authentication_error",
         (_, 402) => "billing_error",
@@ -107,6 +108,9 @@ mod tests {
             (503, r#"{"error":{"message":"All rest.","code":"all_models_unavailable","attempts":[]}}"#,
                   "overloaded_error", "All rest."),
             (503, r#"{"error":{"message":"Quota.","code":"account_rate_limited"}}"#, "rate_limit_error",  "Quota."),
+            // An error in a stream has the stream's 200.
+            (200, r#"{"error":{"message":"Your share.","code":"client_rate_limited"}}"#, "rate_limit_error", "Your share."),
+            (200, r#"{"error":{"message":"Not you.","code":"not_allowed"}}"#,    "permission_error",      "Not you."),
             (504, "{}",       "timeout_error", "The request failed with HTTP status 504."),
             (500, "<html>",   "api_error",     "The request failed with HTTP status 500."),
             (400, r#"{"error":"text"}"#, "invalid_request_error", "text"),

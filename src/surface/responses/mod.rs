@@ -50,7 +50,7 @@ impl Reply {
 fn code_of(failure: &StreamError<'_>) -> &'static str {
     match failure.code {
         code if says_too_long(code, failure.message) => "context_length_exceeded",
-        "rate_limited" | "account_rate_limited" => "rate_limit_exceeded",
+        "rate_limited" | "account_rate_limited" | "client_rate_limited" => "rate_limit_exceeded",
         _ if failure.kind == "invalid_request_error" => "invalid_prompt",
         _ => "server_error",
     }

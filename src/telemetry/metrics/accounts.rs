@@ -174,7 +174,7 @@ mod tests {
             ..Gauges::default()
         };
         let metrics = Metrics::new().unwrap();
-        let text = metrics.render(gauges);
+        let text = metrics.render(gauges, false);
         #[rustfmt::skip]
         let expected = [
             r#"freellm_account_cooldown_seconds{account="groq/home"} 7"#,
@@ -191,6 +191,10 @@ mod tests {
             );
         }
         // Gauges are as of now: an account that is gone leaves no series.
-        assert!(!metrics.render(Gauges::default()).contains("account="));
+        assert!(
+            !metrics
+                .render(Gauges::default(), false)
+                .contains("account=")
+        );
     }
 }

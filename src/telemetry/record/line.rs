@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{End, Ending, RequestRecord, whole_millis};
 use crate::config::LogLevel;
 use crate::live::AttemptRecord;
-use crate::model::ModelId;
+use crate::model::{ClientName, ModelId};
 use crate::verdict::Outcome;
 
 impl RequestRecord {
@@ -31,6 +31,7 @@ impl RequestRecord {
         let done = Done {
             request_id: &self.trail.request_id,
             surface: self.surface.as_str(),
+            client: &self.client,
             duration_ms: end.duration_ms,
             waited_ms: whole_millis(self.waited),
             status: end.status,
@@ -74,6 +75,7 @@ impl RequestRecord {
         let rejected = Rejected {
             request_id: &self.trail.request_id,
             surface: self.surface.as_str(),
+            client: &self.client,
             reason,
             error,
             had_tools: self.traits.had_tools,
@@ -100,6 +102,7 @@ struct ConnectFailures {
 struct Done<'a> {
     request_id: &'a str,
     surface: &'static str,
+    client: &'a ClientName,
     duration_ms: u64,
     waited_ms: u64,
     status: u16,
@@ -133,6 +136,7 @@ struct Done<'a> {
 struct Rejected<'a> {
     request_id: &'a str,
     surface: &'static str,
+    client: &'a ClientName,
     reason: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     status_sent: Option<u16>,

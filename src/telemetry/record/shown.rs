@@ -17,6 +17,7 @@ impl RequestRecord {
             .drain(..attempt_count.saturating_sub(MAX_TRAIL));
         let finished = Finished {
             request_id: self.trail.request_id.to_string(),
+            client: self.client.clone(),
             at: end.now.wall,
             outcome: RequestOutcome::of(end.status, end.mid_stream_error.is_some(), kept.refused),
             status: end.status,

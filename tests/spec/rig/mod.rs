@@ -438,8 +438,13 @@ impl Rig {
 /// The settings of a test: the program's defaults, except for addresses and keys. Providers that
 /// are on are the simulator's; `{base}` in a setting is its address.
 pub fn config(base: &str, settings: &[(&str, &str)]) -> Config {
-    let read = |name: &str| given(base, settings, name).or_else(|| usual(base, name));
-    let mut config = Config::read(read).unwrap();
+    let file = given(base, settings, "CONFIG_FILE").unwrap_or_default();
+    let read = |name: &str| match name {
+        // Its text, not its path.
+        "CONFIG_FILE" => None,
+        _ => given(base, settings, name).or_else(|| usual(base, name)),
+    };
+    let mut config = Config::read_with_file(read, &file).unwrap();
     for row in &mut config.providers {
         *row = simulated(row, base);
     }

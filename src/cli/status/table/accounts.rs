@@ -175,7 +175,7 @@ fn nearest(account: &Value) -> Option<&Value> {
 }
 
 /// `12 of 1000 requests a day left`.
-fn bucket_in_words(bucket: &Value, local: Local) -> String {
+pub(super) fn bucket_in_words(bucket: &Value, local: Local) -> String {
     let remaining = left(bucket).unwrap_or_default();
     let unit = text(&bucket["unit"]);
     let per = match (&bucket["per"], bucket["per"]["hours"].as_u64()) {
@@ -208,7 +208,8 @@ fn state_of(account: &Value) -> Option<&str> {
     }
 }
 
-fn left(bucket: &Value) -> Option<u64> {
+/// How much of it is left.
+pub(super) fn left(bucket: &Value) -> Option<u64> {
     let (limit, used) = (bucket["limit"].as_u64()?, bucket["used"].as_u64()?);
     Some(limit.saturating_sub(used))
 }

@@ -282,3 +282,30 @@ fn s10_8_a_model_without_an_account_says_whom_it_waits_for() {
         );
     }
 }
+
+#[test]
+fn s13_clients_are_shown_where_there_are_several_or_they_have_limits() {
+    let mut state = state();
+    let before = shown(&state);
+    state["clients"] = json!([{"name": "default", "limits": []}]);
+    assert_eq!(
+        shown(&state),
+        before,
+        "one without limits is the operator alone"
+    );
+    state["clients"] = json!([
+        {"name": "alice", "limits": []},
+        {"name": "ci", "limits": [
+            {"unit": "requests", "limit": 200, "used": 12, "per": "day", "model": null, "resets_at": "2026-11-26T00:00:00.000Z"},
+            {"unit": "at once", "limit": 2, "used": 2, "per": null, "model": null, "resets_at": null},
+        ]},
+    ]);
+    state["requests"][0]["client"] = json!("ci");
+    let lines = shown(&state);
+    let expected = "\
+clients:
+  ci  188 of 200 requests a day left, all back at 03:00; 0 of 2 at once left
+";
+    assert!(lines.contains(expected), "{lines}");
+    assert!(lines.contains("1.9 s  ci  vendor/xx:free"), "{lines}");
+}

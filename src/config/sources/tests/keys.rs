@@ -177,7 +177,7 @@ fn s10_1_the_proxys_own_key_may_be_in_a_file_too() {
     for (environment, user, expected) in rows {
         let sources = layers(&[], &environment, "", user);
         match sources.config() {
-            Ok(config) => assert_eq!(config.proxy_keys[0].expose(), expected),
+            Ok(config) => assert_eq!(config.clients.own_key().unwrap().expose(), expected),
             Err(error) => {
                 assert!(error.to_string().contains(expected), "{error}");
                 assert_eq!(error.problems().len(), 1, "{error}");

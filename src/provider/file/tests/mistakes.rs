@@ -61,7 +61,7 @@ fn s10_1_near_misses() {
         ("[providers.groq]\nbaseurl = 'x'",                     2, "baseurl", "did you mean `base_url`?"),
         ("[provider.groq]",                                     1, "provider", "did you mean `providers`?"),
         ("[[error]]",                                           1, "error", "did you mean `errors`?"),
-        ("[[clients]]\nname = 'a'",                             1, "clients", "providers"),
+        ("[[client]]\nname = 'a'",                              1, "client", "did you mean `clients`?"),
         ("[providers.grok]\nkeys = []",                         1, "grok", "did you mean `groq`?"),
         ("[providers.zzzzzz]\nkeys = []",                       1, "zzzzzz", "base_url"),
         ("[[errors]]\nprovider = 'grok'\nmatch = 'x'\nmeans = 'region'", 2, "grok", "did you mean `groq`?"),

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::BecauseView;
 use crate::clock::rfc3339;
-use crate::ledger::{BucketView, Counted, Per, Unit};
+use crate::ledger::{AllowanceView, BucketView, Counted, LimitSource, Per, Unit};
 use crate::model::{ModelId, ProviderId};
 use crate::server::App;
 use crate::server::state::{AccountState, RestState, State};
@@ -137,21 +137,39 @@ impl<'a> LimitView<'a> {
             unit: bucket.unit.as_str(),
             limit: bucket.limit,
             used: bucket.used,
-            per: match bucket.per {
-                Per::Moment => PerView::Word(None),
-                Per::Hours(hours) => PerView::Hours { hours },
-                per @ (Per::Second
-                | Per::Minute
-                | Per::Hour
-                | Per::Day
-                | Per::Week
-                | Per::Month) => PerView::Word(Some(per.in_words().into_owned())),
-            },
+            per: PerView::of(bucket.per),
             of: bucket.of.as_str(),
             model: bucket.model.as_ref(),
             ends: bucket.ends.map(|ends| ends.as_str()),
             resets_at: bucket.resets_at.map(rfc3339),
             source: bucket.source.as_str(),
+        }
+    }
+
+    /// A limit of a client, which the operator has set.
+    pub(super) fn of_client(limit: &AllowanceView) -> Self {
+        Self {
+            unit: limit.unit.as_str(),
+            limit: limit.limit,
+            used: limit.used,
+            per: PerView::of(limit.per),
+            of: "client",
+            model: None,
+            ends: limit.ends.map(|ends| ends.as_str()),
+            resets_at: limit.resets_at.map(rfc3339),
+            source: LimitSource::Set.as_str(),
+        }
+    }
+}
+
+impl PerView {
+    fn of(per: Per) -> Self {
+        match per {
+            Per::Moment => Self::Word(None),
+            Per::Hours(hours) => Self::Hours { hours },
+            Per::Second | Per::Minute | Per::Hour | Per::Day | Per::Week | Per::Month => {
+                Self::Word(Some(per.in_words().into_owned()))
+            }
         }
     }
 }
@@ -163,7 +181,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::ledger::{Ends, LimitSource};
+    use crate::ledger::Ends;
 
     #[test]
     fn s10_8_a_bucket_is_spelt_as_the_contract_has_it() {

@@ -125,6 +125,7 @@ fn a_failure_has_a_code_that_clients_know() {
         (failure("upstream_error", "upstream_error", "It broke off."),                   "server_error"),
         (failure("rate_limited", "upstream_error", "Slow down."),                        "rate_limit_exceeded"),
         (failure("account_rate_limited", "rate_limit_error", "The quota is gone."),      "rate_limit_exceeded"),
+        (failure("client_rate_limited", "rate_limit_error", "Your share is gone."),      "rate_limit_exceeded"),
         (failure("all_models_unavailable", "server_error", "All rest."),                 "server_error"),
         (failure("no_capable_model", "invalid_request_error", "None can."),              "invalid_prompt"),
         (failure("upstream_error", "upstream_error", "This endpoint's maximum context length is 9 tokens"), "context_length_exceeded"),

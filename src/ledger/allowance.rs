@@ -1,0 +1,221 @@
+//! What each client may still ask: its own limits, over all its requests, whoever answers them (spec §13).
+//!
+//! By name, not by key: a key in place of another brings no fresh allowance.
+
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
+
+use super::charge::{Ask, Charge, Ratio, Used};
+use super::count::Count;
+use super::time::{Moment, Running};
+use super::{Ends, Limit, Per, Unit};
+use crate::clock::Now;
+use crate::model::ClientName;
+
+/// The limits of all clients that have any, and what is used of them.
+#[derive(Debug, Default)]
+pub struct Allowances {
+    running: Running,
+    clients: HashMap<ClientName, Allowance>,
+}
+
+/// One client's.
+#[derive(Debug, Default)]
+struct Allowance {
+    buckets: Vec<Bucket>,
+    ratio: Ratio,
+}
+
+/// One limit, which is certain: the operator set it.
+#[derive(Debug)]
+struct Bucket {
+    limit: Limit,
+    count: Count,
+}
+
+/// What a request has drawn from its client's limits. It is settled or refunded once.
+#[must_use = "a debit must be settled or refunded"]
+#[derive(Debug)]
+pub struct Debit {
+    client: ClientName,
+    ask: Ask,
+    charge: Charge,
+    then: Moment,
+}
+
+/// A limit that has no room for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Over {
+    /// How much it allows.
+    pub limit: u64,
+    /// Of what.
+    pub unit: Unit,
+    /// In which window.
+    pub per: Per,
+    /// How long until there is room; zero if that may be at any moment.
+    pub returns_in: Duration,
+}
+
+/// A limit as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowanceView {
+    /// What is counted.
+    pub unit: Unit,
+    /// How much there is.
+    pub limit: u64,
+    /// How much of it is used.
+    pub used: u64,
+    /// In which window.
+    pub per: Per,
+    /// The clock of a fixed window.
+    pub ends: Option<Ends>,
+    /// When everything used is back; `None` if nothing is used, or time brings nothing back.
+    pub resets_at: Option<SystemTime>,
+}
+
+impl Allowances {
+    /// From now on these are the limits. What is used of one that stays is kept, whatever its amount is now.
+    pub fn set<'a>(&mut self, clients: impl IntoIterator<Item = (&'a ClientName, &'a [Limit])>) {
+        let mut before = std::mem::take(&mut self.clients);
+        for (name, limits) in clients {
+            if limits.is_empty() {
+                continue;
+            }
+            let Allowance { mut buckets, ratio } = before.remove(name).unwrap_or_default();
+            let kept = limits.iter().map(|limit| {
+                let same = buckets.iter().position(|bucket| bucket.counts_as(limit));
+                let count = match same {
+                    Some(at) => buckets.swap_remove(at).count,
+                    None => Count::new(limit.unit, limit.per, limit.ends),
+                };
+                let limit = limit.clone();
+                Bucket { limit, count }
+            });
+            let buckets = kept.collect();
+            self.clients
+                .insert(name.clone(), Allowance { buckets, ratio });
+        }
+    }
+
+    /// Whether no client has limits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+    }
+
+    /// Charges a request that a client sends; `None` if it has no limits.
+    ///
+    /// # Errors
+    ///
+    /// The limit that has no room for it, and of several the one that returns last. Nothing is charged then.
+    pub fn admit(
+        &mut self,
+        client: &ClientName,
+        ask: Ask,
+        now: Now,
+    ) -> Result<Option<Debit>, Over> {
+        let Some(allowance) = self.clients.get_mut(client) else {
+            return Ok(None);
+        };
+        let then = self.running.advance(now);
+        let charge = allowance.ratio.estimate(ask, false);
+        let buckets = allowance.buckets.iter();
+        let over = buckets.filter_map(|bucket| bucket.over(charge, then));
+        if let Some(over) = over.max_by_key(|over| over.returns_in) {
+            return Err(over);
+        }
+        for Bucket { limit, count } in &mut allowance.buckets {
+            count.add(charge.of(limit.unit), then);
+        }
+        Ok(Some(Debit {
+            client: client.clone(),
+            ask,
+            charge,
+            then,
+        }))
+    }
+
+    /// The request has ended: of tokens, what its answer used counts; `None` if there was no answer.
+    pub fn settle(&mut self, debit: Debit, used: Option<Used>, now: Now) {
+        self.ends(&debit, now, |ratio| {
+            let real = used.map(|used| ratio.settle(debit.ask, debit.charge, used));
+            let real = real.unwrap_or_default();
+            move |unit| {
+                if unit == Unit::AtOnce {
+                    0
+                } else {
+                    real.of(unit)
+                }
+            }
+        });
+    }
+
+    /// Nobody was asked: nothing was used.
+    pub fn refund(&mut self, debit: Debit, now: Now) {
+        self.ends(&debit, now, |_| |_| 0);
+    }
+
+    fn ends<R: Fn(Unit) -> u64>(
+        &mut self,
+        debit: &Debit,
+        now: Now,
+        real: impl FnOnce(&mut Ratio) -> R,
+    ) {
+        let at = self.running.advance(now);
+        let Some(allowance) = self.clients.get_mut(&debit.client) else {
+            return;
+        };
+        let real = real(&mut allowance.ratio);
+        for Bucket { limit, count } in &mut allowance.buckets {
+            let charged = debit.charge.of(limit.unit);
+            count.correct(charged, real(limit.unit), debit.then, at);
+        }
+    }
+
+    /// A client's limits, in its order.
+    #[must_use]
+    pub fn of(&self, client: &ClientName, now: Now) -> Vec<AllowanceView> {
+        let at = self.running.at(now);
+        let buckets = self.clients.get(client).into_iter();
+        let buckets = buckets.flat_map(|allowance| &allowance.buckets);
+        buckets.map(|bucket| bucket.view(at)).collect()
+    }
+}
+
+impl Bucket {
+    /// Whether a limit counts the same in the same window.
+    fn counts_as(&self, limit: &Limit) -> bool {
+        let kind = |limit: &Limit| (limit.unit, limit.per, limit.ends);
+        kind(&self.limit) == kind(limit)
+    }
+
+    fn over(&self, charge: Charge, at: Moment) -> Option<Over> {
+        let Limit {
+            amount, unit, per, ..
+        } = self.limit;
+        // An estimate above the whole limit waits for an empty bucket, not for ever.
+        let need = charge.of(unit).min(amount);
+        let most = amount - need;
+        (self.count.used(at) > most).then(|| Over {
+            limit: amount,
+            unit,
+            per,
+            returns_in: self.count.until(most, at).unwrap_or_default(),
+        })
+    }
+
+    fn view(&self, at: Moment) -> AllowanceView {
+        let used = self.count.used(at);
+        AllowanceView {
+            unit: self.limit.unit,
+            limit: self.limit.amount,
+            used,
+            per: self.limit.per,
+            ends: self.limit.ends,
+            resets_at: self.count.resets_at(at).filter(|_| used > 0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

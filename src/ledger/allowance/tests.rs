@@ -1,0 +1,164 @@
+//! What a client may ask, in virtual time.
+
+use std::time::Instant;
+
+use super::*;
+use crate::ledger::{Counted, LimitSource};
+
+fn limit(amount: u64, unit: Unit, per: Per, ends: Option<Ends>) -> Limit {
+    Limit {
+        amount,
+        unit,
+        per,
+        of: Counted::Account,
+        ends,
+        models: Vec::new(),
+        source: LimitSource::Set,
+    }
+}
+
+fn alice() -> ClientName {
+    ClientName::try_from("alice").unwrap()
+}
+
+/// Noon of a day, UTC, and so many seconds after.
+fn at(seconds: u64) -> Now {
+    static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    let after = Duration::from_secs(seconds);
+    Now {
+        steady: *START + after,
+        wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_014_400) + after,
+    }
+}
+
+fn with(limits: &[Limit]) -> Allowances {
+    let mut allowances = Allowances::default();
+    allowances.set([(&alice(), limits)]);
+    allowances
+}
+
+fn ask(tokens: u64) -> Ask {
+    Ask {
+        prompt_bytes: tokens * 4,
+        max_tokens: None,
+    }
+}
+
+/// Sends a request of so many tokens that is answered with usage at once: `ok`, or in how many seconds there is
+/// room.
+fn sends(allowances: &mut Allowances, tokens: u64, now: Now) -> String {
+    match allowances.admit(&alice(), ask(tokens), now) {
+        Ok(Some(debit)) => {
+            let used = Used::Told {
+                tokens_in: tokens,
+                tokens_out: tokens,
+            };
+            allowances.settle(debit, Some(used), now);
+            "ok".to_owned()
+        }
+        Ok(None) => "no limits".to_owned(),
+        Err(over) => over.returns_in.as_secs().to_string(),
+    }
+}
+
+#[test]
+fn s13_a_client_has_its_own_limits() {
+    use Per::{Day, Hours, Minute};
+    use Unit::{Requests, Tokens, TokensIn, TokensOut};
+    let utc = Some(Ends::Utc);
+    type Row<'a> = (&'a [Limit], &'a [(u64, u64, &'a str)]);
+    #[rustfmt::skip]
+    let rows: &[Row<'_>] = &[
+        // its limits                                 (at s, tokens of its prompt, what comes of it)
+        (&[],                                         &[(0, 9, "no limits")]),
+        (&[limit(2, Requests, Minute, None)],         &[(0, 9, "ok"), (10, 9, "ok"), (20, 9, "40"), (59, 9, "1"), (61, 9, "ok"), (61, 9, "9")]),
+        // Noon: half a day is left.
+        (&[limit(1, Requests, Day, utc)],             &[(0, 9, "ok"), (60, 9, "43140"), (43_200, 9, "ok")]),
+        (&[limit(100, Tokens, Minute, None)],         &[(0, 40, "ok"), (1, 40, "59"), (1, 1, "59")]),
+        (&[limit(100, TokensIn, Minute, None)],       &[(0, 40, "ok"), (1, 40, "ok"), (2, 40, "58")]),
+        (&[limit(100, TokensOut, Hours(1), None)],    &[(0, 60, "ok"), (1, 30, "3599")]),
+        // More than the whole limit: as an estimate it may be wrong, so it waits for an empty bucket.
+        (&[limit(10, TokensIn, Minute, None)],        &[(0, 1, "ok"), (1, 99, "59"), (61, 99, "ok"), (62, 1, "59")]),
+        // The last to return decides.
+        (&[limit(1, Requests, Minute, None), limit(1, Requests, Day, utc)], &[(0, 9, "ok"), (1, 9, "43199"), (43_200, 9, "ok"), (43_201, 9, "86399")]),
+    ];
+    for (limits, requests) in rows {
+        let mut allowances = with(limits);
+        for (seconds, tokens, expected) in *requests {
+            let told = sends(&mut allowances, *tokens, at(*seconds));
+            let near = |told: &str| told.parse::<u64>().ok();
+            let fits = match (near(&told), near(expected)) {
+                (Some(told), Some(expected)) => (expected..expected + 5).contains(&told),
+                _ => told == *expected,
+            };
+            assert!(fits, "{limits:?} at {seconds}: {told}, not {expected}");
+        }
+    }
+}
+
+#[test]
+fn s13_requests_at_once_are_counted_while_they_last() {
+    let mut allowances = with(&[limit(1, Unit::AtOnce, Per::Moment, None)]);
+    let first = allowances.admit(&alice(), ask(9), at(0)).unwrap().unwrap();
+    let over = allowances.admit(&alice(), ask(9), at(1)).unwrap_err();
+    assert_eq!((over.limit, over.returns_in), (1, Duration::ZERO));
+    assert_eq!(allowances.of(&alice(), at(1))[0].used, 1);
+    allowances.settle(first, None, at(2));
+    assert_eq!(sends(&mut allowances, 9, at(2)), "ok");
+    assert_eq!(sends(&mut allowances, 9, at(2)), "ok");
+}
+
+#[test]
+fn s13_what_was_used_counts_in_the_end() {
+    let told = |tokens_in, tokens_out| Used::Told {
+        tokens_in,
+        tokens_out,
+    };
+    type Row<'a> = (&'a str, Option<Option<Used>>, [u64; 2]);
+    #[rustfmt::skip]
+    let rows: [Row<'_>; 4] = [
+        // how it ended                                  requests, tokens
+        ("nobody was asked",         None,                        [0, 0]),
+        ("no answer",                Some(None),                  [1, 0]),
+        ("with usage",               Some(Some(told(30, 12))),    [1, 42]),
+        ("without",                  Some(Some(Used::Received { bytes: 80 })), [1, 45]),
+    ];
+    for (how, end, expected) in rows {
+        let limits = [
+            limit(9, Unit::Requests, Per::Day, Some(Ends::Utc)),
+            limit(999, Unit::Tokens, Per::Day, None),
+        ];
+        let mut allowances = with(&limits);
+        let debit = allowances.admit(&alice(), ask(25), at(0)).unwrap().unwrap();
+        let used = |allowances: &Allowances| {
+            allowances
+                .of(&alice(), at(9))
+                .iter()
+                .map(|v| v.used)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(used(&allowances), [1, 25], "as estimated");
+        match end {
+            None => allowances.refund(debit, at(9)),
+            Some(used) => allowances.settle(debit, used, at(9)),
+        }
+        assert_eq!(used(&allowances), expected, "{how}");
+    }
+}
+
+#[test]
+fn s13_new_limits_keep_what_was_used_of_the_old_ones() {
+    let per_minute = |amount| limit(amount, Unit::Requests, Per::Minute, None);
+    let mut allowances = with(&[per_minute(1)]);
+    assert_eq!(sends(&mut allowances, 9, at(0)), "ok");
+    let under_way = {
+        allowances.set([(&alice(), &[per_minute(2)][..])]);
+        allowances.admit(&alice(), ask(9), at(1)).unwrap().unwrap()
+    };
+    assert_eq!(sends(&mut allowances, 9, at(2)), "58");
+    allowances.set([(&alice(), &[][..])]);
+    allowances.settle(under_way, None, at(3));
+    assert_eq!(sends(&mut allowances, 9, at(4)), "no limits");
+    let other = ClientName::unnamed(1);
+    assert!(allowances.admit(&other, ask(9), at(4)).unwrap().is_none());
+}

@@ -1,0 +1,58 @@
+//! What a request has drawn from the limits of its client (spec §13).
+
+use std::sync::Arc;
+
+use super::Registry;
+use crate::clock::Now;
+use crate::ledger::{Debit, Used};
+
+/// Charged when the request comes, and settled once, on drop, by what its answer used. A request for which nobody
+/// was asked costs nothing; one whose client went away in the meantime has asked all the same.
+#[derive(Debug)]
+pub struct Admitted {
+    registry: Arc<Registry>,
+    /// `None` if its client has no limits.
+    debit: Option<Debit>,
+    asked: u32,
+    used: Option<Used>,
+}
+
+impl Admitted {
+    pub(super) fn new(registry: Arc<Registry>, debit: Option<Debit>) -> Self {
+        Self {
+            registry,
+            debit,
+            asked: 0,
+            used: None,
+        }
+    }
+
+    /// Somebody is being asked.
+    pub fn asks(&mut self) {
+        self.asked += 1;
+    }
+
+    /// The one asked last was never reached.
+    pub fn was_not_reached(&mut self) {
+        self.asked = self.asked.saturating_sub(1);
+    }
+
+    /// What the answer has used.
+    pub(super) fn used(&mut self, used: Used) {
+        self.used = Some(used);
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        let Some(debit) = self.debit.take() else {
+            return;
+        };
+        let mut allowances = self.registry.allowances();
+        if self.asked > 0 {
+            allowances.settle(debit, self.used, Now::read());
+        } else {
+            allowances.refund(debit, Now::read());
+        }
+    }
+}
