@@ -2,7 +2,7 @@
 
 use super::walk::{BYTES_PER_TOKEN, Walker};
 use crate::learnt::SessionKey;
-use crate::model::{Candidate, Capability, Place, Tier};
+use crate::model::{Candidate, Capability, Place, Tier, Wish};
 use crate::registry::{Knowledge, Snapshot};
 use crate::request::ChatRequest;
 use crate::select::Preference;
@@ -12,10 +12,12 @@ impl Walker {
     pub(super) fn asks(&self, request: &ChatRequest, session: Option<SessionKey>) -> Asks {
         let needs = &request.needs;
         let names = needs.capabilities().iter().copied();
+        let wish = Some(request.asked.wish()).filter(|wish| *wish != Wish::Auto);
         Asks {
             session,
             stream: request.stream,
             named: Preference::new(self.model_field, &request.asked) != Preference::None,
+            wish: wish.map(Wish::as_str),
             needs: names.map(Capability::as_str).map(str::to_owned).collect(),
             prompt_tokens: needs.prompt_bytes() / BYTES_PER_TOKEN,
         }

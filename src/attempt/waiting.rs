@@ -42,9 +42,12 @@ impl Walker {
                     self.tasks.spawn(keeper);
                 }
                 record.waits();
-                let turn = place.turn().await;
+                let Some(turn) = place.turn().await else {
+                    record.waited_in_vain();
+                    return None;
+                };
                 record.has_waited();
-                turn?
+                turn
             }
         };
         let candidate = turn.claim.candidate();

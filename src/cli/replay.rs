@@ -1,14 +1,14 @@
 //! `replay`: plays a trace against `rank` and `balanced`, and prints what would have come of it.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read as _};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use super::{Exit, say};
 use crate::clock::Now;
 use crate::config::Sources;
 use crate::replay::{Trace, report};
-use crate::trace::{LONGEST, older};
+use crate::trace::older;
 
 /// Reads the trace in `file`, the older files beside it first, and prints the table.
 pub fn run(sources: &Sources, file: &Path) -> Exit {
@@ -52,29 +52,11 @@ fn nothing(trace: &Trace, file: &Path) -> String {
     }
 }
 
-/// Takes a file's lines, however long they are.
+/// Takes a file's lines.
 fn read(file: &Path, trace: &mut Trace) -> io::Result<()> {
     let file = File::open(file)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a file"));
     }
-    let mut file = BufReader::new(file);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let most = LONGEST as u64 + 2;
-        if file.by_ref().take(most).read_until(b'\n', &mut line)? == 0 {
-            return Ok(());
-        }
-        let is_whole = line.ends_with(b"\n");
-        trace.take(&line);
-        if !is_whole && line.len() as u64 == most {
-            skip_line(&mut file)?;
-        }
-    }
-}
-
-/// The rest of a line that is too long.
-fn skip_line(file: &mut impl BufRead) -> io::Result<()> {
-    file.skip_until(b'\n').map(drop)
+    trace.take_all(BufReader::new(file))
 }

@@ -11,15 +11,16 @@ use super::Exit;
 use crate::config::LogLevel;
 use crate::telemetry::Log;
 
-/// These would end the process at once, and mean nothing here. Linux, macOS and the BSDs have the
-/// same numbers for `SIGVTALRM` and `SIGPROF`.
-fn meaningless() -> [SignalKind; 7] {
+/// These would end the process at once, and mean nothing here: a write beyond a limit on the size of files fails,
+/// as on a full disk. Linux, macOS and the BSDs have the same numbers for `SIGXFSZ`, `SIGVTALRM` and `SIGPROF`.
+fn meaningless() -> [SignalKind; 8] {
     [
         SignalKind::user_defined1(),
         SignalKind::user_defined2(),
         SignalKind::alarm(),
         SignalKind::pipe(),
         SignalKind::io(),
+        SignalKind::from_raw(25),
         SignalKind::from_raw(26),
         SignalKind::from_raw(27),
     ]

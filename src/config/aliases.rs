@@ -109,6 +109,7 @@ mod tests {
             ("",           "e/f:free"),
             // As it is spelt, else without `:latest`; a pattern comes after both.
             ("gpt-5:latest",      "auto"),
+            ("gpt-5:LATEST",      "auto"),
             ("gpt-5-nano:latest", "g/h:free"),
             ("gpt-4o:latest",     "a/b:free"),
             ("auto:slow:latest",  "auto:best"),

@@ -13,7 +13,7 @@ use super::facts::Facts;
 use super::ranking::Skipped;
 use crate::answer::without_mark;
 use crate::json::{self, Kind, Raw};
-use crate::model::{InvalidModelId, ModelId};
+use crate::model::{InvalidModelId, ModelId, without_latest};
 
 /// How many entries of a list are read; the longest known one has under a thousand.
 const MOST_ENTRIES: usize = 4096;
@@ -128,8 +128,7 @@ impl ProviderList {
     #[must_use]
     pub fn entry(&self, id: &ModelId) -> Option<&Entry> {
         fn cut(id: &str) -> &str {
-            let id = id.strip_prefix("models/").unwrap_or(id);
-            id.strip_suffix(":latest").unwrap_or(id)
+            without_latest(id.strip_prefix("models/").unwrap_or(id))
         }
         let exact = self.entries.iter().find(|entry| entry.id == *id);
         exact.or_else(|| {

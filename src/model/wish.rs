@@ -46,10 +46,15 @@ impl Wish {
     }
 }
 
-/// A name without the tag that stands for the usual one.
+/// A name without the tag that stands for the usual one, in whatever case that is typed.
 #[must_use]
 pub fn without_latest(name: &str) -> &str {
-    name.strip_suffix(":latest").unwrap_or(name)
+    const LATEST: &str = ":latest";
+    let ends = name.len().checked_sub(LATEST.len());
+    match ends.and_then(|at| name.split_at_checked(at)) {
+        Some((name, tag)) if tag.eq_ignore_ascii_case(LATEST) => name,
+        Some(_) | None => name,
+    }
 }
 
 #[cfg(test)]
@@ -69,6 +74,10 @@ mod tests {
             ("Auto:Fast",            Some(Wish::Fast),  false),
             ("auto:latest",          Some(Wish::Auto),  false),
             ("auto:fast:latest",     Some(Wish::Fast),  false),
+            ("auto:fast:LATEST",     Some(Wish::Fast),  false),
+            ("AUTO:Latest",          Some(Wish::Auto),  false),
+            ("auto:latest:latest",   None,              true),
+            ("auto:LATESТ",          None,              true),
             ("auto:slow",            None,              true),
             ("auto:free",            None,              true),
             ("auto:",                None,              true),

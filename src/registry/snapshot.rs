@@ -6,7 +6,9 @@ use std::time::SystemTime;
 
 use crate::learnt::Evidences;
 use crate::ledger::Slot;
-use crate::model::{AccountId, Candidate, CanonicalKey, ModelId, Offer, Place, ProviderId, Tier};
+use crate::model::{
+    AccountId, Candidate, CanonicalKey, ModelId, Offer, Place, ProviderId, Tier, without_latest,
+};
 
 /// One read of the lists, whole; it is never edited.
 #[derive(Clone, Debug)]
@@ -239,7 +241,7 @@ impl Snapshot {
     /// `openrouter/<id>`, or a model however it is spelt.
     pub fn named(&self, name: &str) -> impl Iterator<Item = &Arc<Candidate>> + Clone {
         let by_name = |name: &str| self.names.get(name);
-        let cut = name.strip_suffix(":latest").unwrap_or(name);
+        let cut = without_latest(name);
         let by_model = || self.models.get(&CanonicalKey::of(cut));
         let places = by_name(name).or_else(|| by_name(cut)).or_else(by_model);
         let places = places.map_or(&[][..], Vec::as_slice);
@@ -326,7 +328,8 @@ impl Names {
         if is_openrouter {
             broad.push(format!("{}/{}", ProviderId::OPENROUTER, offer.id));
         }
-        broad.extend(public.strip_suffix(":latest").map(str::to_owned));
+        let cut = without_latest(public);
+        broad.extend((cut != public).then(|| cut.to_owned()));
         for name in broad {
             self.broad.entry(name.into()).or_default().push(place);
         }

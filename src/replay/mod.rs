@@ -25,7 +25,7 @@ pub use play::{
 };
 pub use record::{Answer, Record, Taste};
 pub use report::{Row, report, rows};
-pub use routers::{Balanced, Manners, Moments, Parts, Quotas, Rank, Rests};
+pub use routers::{Manners, Moments, OwnRules, Parts, Quotas, Rests};
 pub use sessions::Sessions;
 pub use settings::Settings;
 pub use told::Told;

@@ -8,6 +8,7 @@
 //! is estimated, and from how far away.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::seen::{SILENCE, Seen, Stands, nearest};
 use super::trace::{End, Recorded, Trace, Try, has_tools};
@@ -24,8 +25,15 @@ pub struct Observed<'t> {
     shut: Vec<Vec<(f64, f64)>>,
     /// By tier: the number of ranks before it.
     ranks: BTreeMap<u32, u32>,
+    /// The moments at which a candidate moves to another place, in order.
+    moves: Vec<f64>,
+    /// The order that holds after so many moves, as last worked out.
+    order: Option<(usize, Order)>,
     near: Near,
 }
+
+/// All candidates, with the places by which they stand in order.
+type Order = Rc<[(usize, Place)]>;
 
 /// How near in time the observations behind a replay are.
 #[derive(Clone, Debug, Default)]
@@ -61,13 +69,15 @@ impl<'t> Observed<'t> {
         let mut observed = Self {
             requests: trace.requests.iter().filter(|one| one.counts).collect(),
             candidates: trace.candidates.iter().map(|_| Seen::default()).collect(),
-            shut: vec![Vec::new(); trace.account_ids.len()],
+            shut: vec![Vec::new(); trace.accounts()],
             ranks: BTreeMap::new(),
+            moves: Vec::new(),
+            order: None,
             near: Near::default(),
             trace,
         };
-        let mut well = vec![Vec::new(); trace.account_ids.len()];
-        let mut asked = vec![Vec::new(); trace.account_ids.len()];
+        let mut well = vec![Vec::new(); trace.accounts()];
+        let mut asked = vec![Vec::new(); trace.accounts()];
         for request in &trace.requests {
             for one in &request.tries {
                 let began = request.at + one.after;
@@ -87,17 +97,14 @@ impl<'t> Observed<'t> {
         }
         for seen in &mut observed.candidates {
             seen.sort();
+            observed.moves.extend(seen.moves());
         }
-        for asked in &mut asked {
+        observed.moves.sort_by(f64::total_cmp);
+        let found_none = trace.requests.iter().filter(|one| one.found_none());
+        let found_none: Vec<_> = found_none.map(|one| one.at).collect();
+        for (shut, mut asked) in observed.shut.iter_mut().zip(asked) {
             asked.sort_by(f64::total_cmp);
-        }
-        for request in trace.requests.iter().filter(|one| one.found_none()) {
-            for (shut, asked) in observed.shut.iter_mut().zip(&asked) {
-                let next = asked.partition_point(|at| *at <= request.at);
-                // For an account that was not asked again, nothing shows that it came back.
-                let until = asked.get(next).copied().unwrap_or(NEVER);
-                shut.push((request.at, until));
-            }
+            found_nobody(&found_none, &asked, shut);
         }
         for (shut, mut well) in observed.shut.iter_mut().zip(well) {
             well.sort_by(f64::total_cmp);
@@ -131,13 +138,23 @@ impl<'t> Observed<'t> {
 
     fn stands(&self, candidate: usize, now: f64) -> Stands {
         let stands = nearest(&self.candidates[candidate].stands, now);
-        let unknown = Stands {
-            tier: u32::MAX,
-            place: 0,
-            tight: 0.0,
-            day_left: None,
-        };
-        stands.map_or(unknown, |(_, stands)| stands)
+        stands.map_or(Stands::UNKNOWN, |(_, stands)| stands)
+    }
+
+    /// All candidates in order at a moment. It is worked out anew only when one has moved.
+    fn in_order(&mut self, now: f64) -> Order {
+        let moves = self.moves.partition_point(|at| *at < now);
+        if let Some((after, order)) = &self.order
+            && *after == moves
+        {
+            return Rc::clone(order);
+        }
+        let placed = (0..self.candidates.len()).map(|n| (n, self.place(n, now)));
+        let mut order: Vec<_> = placed.collect();
+        order.sort_by_key(|(_, place)| *place);
+        let order: Order = order.into();
+        self.order = Some((moves, Rc::clone(&order)));
+        order
     }
 
     /// The start and end of the period in which an account refuses everything, if `now` is in one.
@@ -161,6 +178,7 @@ impl World for Observed<'_> {
             session: recorded.session,
             tools: has_tools(recorded.needs),
             stream: recorded.stream,
+            wish: recorded.wish,
             prompt_tokens: recorded.prompt_tokens,
         }
     }
@@ -177,17 +195,17 @@ impl World for Observed<'_> {
         self.trace.accounts[candidate]
     }
 
-    fn able(&self, number: usize) -> Vec<usize> {
+    fn able(&mut self, number: usize) -> Vec<(usize, Place)> {
         let request = self.requests[number];
-        let asked = |n: &usize| request.tries.iter().any(|one| one.candidate == *n);
-        let able = |n: &usize| asked(n) || self.candidates[*n].can(request);
-        let mut able: Vec<_> = (0..self.candidates.len()).filter(able).collect();
-        able.sort_by_key(|n| self.place(*n, request.at));
-        able
+        let order = self.in_order(request.at);
+        let asked = |n| request.tries.iter().any(|one| one.candidate == n);
+        let able = order.iter().copied();
+        able.filter(|(n, _)| asked(*n) || self.candidates[*n].can(request))
+            .collect()
     }
 
     fn place(&self, candidate: usize, now: f64) -> Place {
-        let Stands { tier, place, .. } = self.stands(candidate, now);
+        let (tier, place) = self.candidates[candidate].place(now);
         Place {
             tier,
             place,
@@ -270,6 +288,19 @@ fn late(after: f64) -> Outcome {
         first: SILENCE * after,
         total: SILENCE * after,
         breaks: false,
+    }
+}
+
+/// An account is shut from when a request found nobody until it was next asked.
+fn found_nobody(found_none: &[f64], asked: &[f64], shut: &mut Vec<(f64, f64)>) {
+    let mut rest = found_none;
+    while let Some(from) = rest.first() {
+        let next = asked.partition_point(|at| at <= from);
+        // For an account that was not asked again, nothing shows that it came back.
+        let until = asked.get(next).copied().unwrap_or(NEVER);
+        shut.push((*from, until));
+        let (_, later) = rest.split_at(rest.partition_point(|at| *at < until));
+        rest = later;
     }
 }
 

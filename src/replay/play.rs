@@ -4,6 +4,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 use super::{Answer, Record, Sessions, Settings, Told};
+use crate::model::Wish;
 
 /// Later than everything.
 pub const NEVER: f64 = f64::INFINITY;
@@ -25,8 +26,9 @@ pub trait World {
     /// The account of a candidate.
     fn account(&self, candidate: usize) -> usize;
 
-    /// The candidates that can serve a request according to their lists, best first.
-    fn able(&self, request: usize) -> Vec<usize>;
+    /// The candidates that can serve a request according to their lists, best first, in their places when it
+    /// came.
+    fn able(&mut self, request: usize) -> Vec<(usize, Place)>;
 
     /// A candidate's place in the order at this moment.
     fn place(&self, candidate: usize, now: f64) -> Place;
@@ -47,6 +49,8 @@ pub struct Request {
     pub tools: bool,
     /// It asks for a stream.
     pub stream: bool,
+    /// Its wish for another order.
+    pub wish: Wish,
     /// The size of its prompt, in tokens.
     pub prompt_tokens: u64,
 }
@@ -144,8 +148,8 @@ pub struct Walk {
     pub number: usize,
     /// The request.
     pub request: Request,
-    /// The candidates that can serve it, best first.
-    pub able: Vec<usize>,
+    /// The candidates that can serve it, best first, each in its place; none before it begins and after its end.
+    pub able: Vec<(usize, Place)>,
     /// The candidates it has asked.
     pub tried: Vec<usize>,
 }
@@ -164,7 +168,7 @@ pub enum Choice {
 /// Chooses candidates, and is told how attempts at them end.
 pub trait Router {
     /// Chooses the next step.
-    fn choose(&mut self, walk: &Walk, world: &impl World, now: f64) -> Choice;
+    fn choose(&mut self, walk: &Walk, now: f64) -> Choice;
 
     /// An attempt begins.
     fn begins(&mut self, attempt: &Attempt, now: f64);
@@ -266,6 +270,7 @@ impl<W: World, R: Router> Play<'_, W, R> {
                     broken,
                 };
                 self.records[attempt.request].answer = Some(answer);
+                self.ended(attempt.request);
                 self.sessions.served(&request, attempt.candidate, self.now);
                 self.router.speaks(&attempt, self.now);
                 self.at(end, Event::Ends(attempt, broken));
@@ -279,18 +284,23 @@ impl<W: World, R: Router> Play<'_, W, R> {
         let walk = &mut self.walks[number];
         let deadline = walk.request.at + self.settings.budget;
         if walk.tried.len() >= self.settings.attempts || self.now >= deadline {
-            return;
+            return self.ended(number);
         }
         if walk.tried.is_empty() && walk.able.is_empty() {
             walk.able = self.world.able(number);
         }
-        match self.router.choose(walk, &*self.world, self.now) {
+        match self.router.choose(walk, self.now) {
             Choice::Ask(candidate) => self.ask(number, candidate),
             Choice::Wait(seconds) if self.now + seconds <= deadline => {
                 self.at(self.now + seconds.max(0.05), Event::Steps(number));
             }
-            Choice::Wait(_) | Choice::GiveUp => {}
+            Choice::Wait(_) | Choice::GiveUp => self.ended(number),
         }
+    }
+
+    /// A request asks nobody any more: it makes room for those to come.
+    fn ended(&mut self, number: usize) {
+        self.walks[number].able = Vec::new();
     }
 
     fn ask(&mut self, number: usize, candidate: usize) {

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use super::trace::{End, Try};
 use super::{
-    Answer, Balanced, Figures, Moments, Near, Observed, Parts, Rank, Record, Router, Sessions,
-    Settings, Tally, Trace, World, play,
+    Answer, Figures, Moments, Near, Observed, OwnRules, Parts, Record, Sessions, Settings, Tally,
+    Trace, World, play,
 };
 use crate::clock::Now;
+use crate::learnt::Order;
 use crate::units::length;
 
 /// Plays a trace with `rank` and with `balanced`, and reports the results. `start` may be any moment: the
@@ -30,23 +31,29 @@ pub type Row = (&'static str, Figures, Option<Near>);
 #[must_use]
 pub fn rows(trace: &Trace, settings: &Settings, start: Now) -> [Row; 3] {
     let observed = Observed::of(trace);
-    let rank = Rank::new(&observed, settings);
-    let balanced = Balanced::new(
-        &observed,
-        trace.candidates.clone(),
-        &observed,
-        Moments::from(start),
-        settings,
-        Parts::ALL,
-    );
+    let played = |order| played(&observed, trace, order, settings, start);
     [
         ("as recorded", recorded(&observed), None),
-        played("rank", trace, rank, settings),
-        played("balanced", trace, balanced, settings),
+        played(Order::Rank),
+        played(Order::Balanced),
     ]
 }
 
-fn played(name: &'static str, trace: &Trace, router: impl Router, settings: &Settings) -> Row {
+/// A row of the proxy with this setting of `ROUTING`.
+fn played(
+    quotas: &Observed<'_>,
+    trace: &Trace,
+    order: Order,
+    settings: &Settings,
+    start: Now,
+) -> Row {
+    let name = match order {
+        Order::Rank => "rank",
+        Order::Balanced => "balanced",
+    };
+    let (candidates, moments) = (trace.candidates.clone(), Moments::from(start));
+    let routing = (order, Parts::ALL);
+    let router = OwnRules::new(quotas, candidates, quotas, moments, settings, routing);
     let mut world = Observed::of(trace);
     let records = play(&mut world, router, settings);
     let mut tally = Tally::default();

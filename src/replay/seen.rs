@@ -14,8 +14,10 @@ pub(super) const SILENCE: f64 = 1.5;
 /// What is known about one candidate.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// Its place in the order, by time.
+    /// Its place in the order and its quota, by time.
     pub(super) stands: Vec<(f64, Stands)>,
+    /// Its tier and place, and from when on.
+    places: Vec<(f64, (u32, u32))>,
     /// How its attempts ended, by time: those for streams, and those for plain answers. Failures are in both.
     looks: [Vec<(f64, Look)>; 2],
     /// The sets of needs that it did not refuse.
@@ -30,6 +32,16 @@ pub(super) struct Stands {
     pub(super) place: u32,
     pub(super) tight: f64,
     pub(super) day_left: Option<f64>,
+}
+
+impl Stands {
+    /// Those of a candidate of which nothing is known.
+    pub(super) const UNKNOWN: Self = Self {
+        tier: u32::MAX,
+        place: 0,
+        tight: 0.0,
+        day_left: None,
+    };
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +104,32 @@ impl Seen {
         for looks in &mut self.looks {
             looks.sort_by(|a, b| a.0.total_cmp(&b.0));
         }
+        let mut before = f64::NEG_INFINITY;
+        for (at, Stands { tier, place, .. }) in &self.stands {
+            let now = (*tier, *place);
+            if self.places.last().is_none_or(|(_, last)| *last != now) {
+                // In the middle between two attempts the later one becomes the nearest.
+                self.places.push((f64::midpoint(before, *at), now));
+            }
+            before = *at;
+        }
+    }
+
+    /// Its tier and place at a moment: those of the nearest attempt.
+    pub(super) fn place(&self, now: f64) -> (u32, u32) {
+        let begun = self.places.partition_point(|(from, _)| *from < now);
+        let place = begun.checked_sub(1).and_then(|last| self.places.get(last));
+        let Stands {
+            tier,
+            place: unknown,
+            ..
+        } = Stands::UNKNOWN;
+        place.map_or((tier, unknown), |(_, place)| *place)
+    }
+
+    /// When it moves to another place.
+    pub(super) fn moves(&self) -> impl Iterator<Item = f64> {
+        self.places.iter().skip(1).map(|(from, _)| *from)
     }
 
     /// Whether it can serve a request, as far as the trace shows.

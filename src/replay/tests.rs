@@ -16,6 +16,7 @@ fn line(request: u64, at_ms: u64, ended: Ended) -> Line {
         session: None,
         stream: true,
         named: false,
+        wish: None,
         needs: Vec::new(),
         prompt_tokens: 100,
         ended,
@@ -134,6 +135,31 @@ fn s11_8_a_replay_uses_the_settings_of_the_environment() {
 }
 
 #[test]
+fn s11_8_a_replay_honours_wishes_whatever_the_row() {
+    #[rustfmt::skip]
+    let rows = [
+        // the wish         mean rank by: rank   balanced
+        (None,              1,                   2),
+        (Some("auto:fast"), 2,                   2),
+        (Some("auto:best"), 1,                   1),
+        (Some("auto:rank"), 1,                   1),
+    ];
+    for (wish, by_rank, by_balanced) in rows {
+        let mut lines = in_turn(6_000);
+        for line in &mut lines {
+            line.wish = wish.map(str::to_owned);
+        }
+        let ranks = played(&trace(&lines), &Settings::default()).map(|(figures, _)| figures.rank);
+        let expected = [by_rank, by_balanced].map(f64::from);
+        let off = |(got, expected): (&f64, &f64)| (got - expected).abs();
+        assert!(
+            ranks.iter().zip(&expected).all(|pair| off(pair) < 0.2),
+            "{wish:?}: {ranks:?}"
+        );
+    }
+}
+
+#[test]
 fn s11_8_replaying_a_routers_own_trace_repeats_what_it_did() {
     // The favourite is rate limited once; its rest of 20 s lasts for two more requests.
     let mut lines: Vec<_> = (0..20).map(|n| answered(n, n * 10_000, 0, 400)).collect();
@@ -208,6 +234,7 @@ fn s11_8_foreign_lines_are_counted_and_requests_that_cannot_be_replayed_are_left
         good.get(..good.len() / 2).unwrap(),
         &good.replace("\"trace\":1", "\"trace\":2"),
         &good.replace("\"needs\":[]", "\"needs\":[\"flight\"]"),
+        &good.replace("\"wish\":null", "\"wish\":\"auto:slow\""),
         &good.replace("m/0:free", "m 0"),
         &good.replace("m/0:free", ""),
         &good.replace("\"openrouter\"", "\"Open Router\""),
@@ -240,25 +267,36 @@ fn s11_8_foreign_lines_are_counted_and_requests_that_cannot_be_replayed_are_left
     absurd.asked.as_mut().unwrap().total_ms = u64::MAX;
     absurd.asked.as_mut().unwrap().after_ms = u64::MAX;
     absurd.asked.as_mut().unwrap().tight = -1e300;
-    for line in [named, left, refused, torn, absurd] {
+    // Its client left while it waited, before and after an attempt; a wait was in vain.
+    let waiting = line(7, 6_000, Ended::Left);
+    let after_one = [
+        failed(8, 7_000, 0, Whom::Model),
+        line(8, 7_000, Ended::Left),
+    ];
+    let in_vain = [
+        failed(9, 8_000, 0, Whom::Model),
+        line(9, 8_000, Ended::Unasked),
+    ];
+    let more = [waiting].into_iter().chain(after_one).chain(in_vain);
+    for line in [named, left, refused, torn, absurd].into_iter().chain(more) {
         trace.take(&serde_json::to_vec(&line).unwrap());
     }
     let trace = trace.ordered();
     let expected = Read {
-        lines: 6,
-        skipped: 17,
+        lines: 11,
+        skipped: 18,
         beyond: 0,
         left_out: LeftOut {
             named: 1,
-            left: 1,
+            left: 3,
             refused: 1,
             torn: 1,
         },
     };
-    assert_eq!((trace.read(), trace.requests()), (expected, 2));
+    assert_eq!((trace.read(), trace.requests()), (expected, 3));
     let told = report(&trace, &Settings::default(), Now::read());
     assert!(
-        told.contains("Lines skipped because they are not part of a trace: 17."),
+        told.contains("Lines skipped because they are not part of a trace: 18."),
         "{told}"
     );
     assert!(!told.contains("NaN") && !told.contains("inf"), "{told}");

@@ -1,10 +1,11 @@
 //! A trace as read: requests, and the outcomes of their attempts.
 
 use std::collections::HashMap;
+use std::io::{self, BufRead, Read as _};
 use std::time::{Duration, SystemTime};
 
 use super::{Failure, Rest};
-use crate::model::{AccountId, Candidate, Capability, ModelId, Offer, ProviderId};
+use crate::model::{AccountId, Candidate, Capability, ModelId, Offer, ProviderId, Wish};
 use crate::trace::{Asked, Ended, LONGEST, Line, Rests, VERSION, Whom};
 
 /// The most lines that are read; four full files have fewer.
@@ -12,6 +13,9 @@ const MOST_LINES: usize = 2_000_000;
 
 /// The most candidates that are told apart.
 const MOST_CANDIDATES: usize = 1_000;
+
+/// The most attempts of one request that are read.
+const MOST_TRIES: usize = 1_000;
 
 /// The longest duration in a trace, in milliseconds: a day.
 const LONGEST_MS: u64 = 86_400_000;
@@ -52,12 +56,12 @@ pub struct Trace {
     pub(super) candidates: Vec<Candidate>,
     /// The account of each candidate.
     pub(super) accounts: Vec<usize>,
-    pub(super) account_ids: Vec<AccountId>,
     began_ms: u64,
     read: Read,
     runs: HashMap<String, u32>,
     sessions: HashMap<(u32, String), u32>,
     known: HashMap<(AccountId, ModelId), usize>,
+    known_accounts: HashMap<AccountId, usize>,
     found: HashMap<(u32, u64), usize>,
 }
 
@@ -68,12 +72,16 @@ pub(super) struct Recorded {
     pub(super) at: f64,
     pub(super) session: Option<u32>,
     pub(super) stream: bool,
+    pub(super) wish: Wish,
     pub(super) needs: u16,
     pub(super) prompt_tokens: u64,
     /// In the order in which they were made.
     pub(super) tries: Vec<Try>,
     named: bool,
-    is_unasked: bool,
+    /// Its client left while no attempt was under way.
+    is_left: bool,
+    /// A line without an attempt tells its end.
+    is_told: bool,
     /// It can be replayed.
     pub(super) counts: bool,
 }
@@ -84,7 +92,7 @@ impl Recorded {
         /// A request that need not wait makes its first attempt within less.
         const AT_ONCE: f64 = 0.5;
         let first = self.tries.iter().find(|one| one.number == 1);
-        self.is_unasked || first.is_some_and(|first| first.after > AT_ONCE)
+        self.tries.is_empty() || first.is_some_and(|first| first.after > AT_ONCE)
     }
 }
 
@@ -124,6 +132,26 @@ pub(super) enum End {
 }
 
 impl Trace {
+    /// Adds all lines, however long they are.
+    ///
+    /// # Errors
+    /// When they cannot be read to the end.
+    pub fn take_all(&mut self, mut lines: impl BufRead) -> io::Result<()> {
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let most = LONGEST as u64 + 2;
+            if lines.by_ref().take(most).read_until(b'\n', &mut line)? == 0 {
+                return Ok(());
+            }
+            self.take(&line);
+            if !line.ends_with(b"\n") && line.len() as u64 == most {
+                // The rest of a line that is too long.
+                lines.skip_until(b'\n')?;
+            }
+        }
+    }
+
     /// Adds a line. One that is invalid is counted and otherwise ignored.
     pub fn take(&mut self, line: &[u8]) {
         let line = line.trim_ascii();
@@ -148,9 +176,10 @@ impl Trace {
             return None;
         }
         let needs = bits(&line.needs)?;
+        let wish = line.wish.as_deref().map_or(Some(Wish::Auto), wish)?;
         let one = match &line.asked {
             Some(asked) => Some(self.attempt(asked, line.ended)?),
-            None if line.ended == Ended::Unasked => None,
+            None if matches!(line.ended, Ended::Unasked | Ended::Left) => None,
             None => return None,
         };
         let runs = u32::try_from(self.runs.len()).ok()?;
@@ -167,22 +196,28 @@ impl Trace {
                 at: 0.0,
                 session,
                 stream: line.stream,
+                wish,
                 needs,
                 prompt_tokens: line.prompt_tokens.min(u64::from(u32::MAX)),
                 tries: Vec::new(),
                 named: line.named,
-                is_unasked: line.asked.is_none(),
+                is_left: false,
+                is_told: false,
                 counts: false,
             });
         }
         let request = self.requests.get_mut(place)?;
         match one {
-            Some(one) if request.tries.iter().all(|other| other.number != one.number) => {
-                request.tries.push(one);
-                Some(())
+            Some(one) => {
+                let is_new = request.tries.len() < MOST_TRIES
+                    && (request.tries.iter()).all(|other| other.number != one.number);
+                is_new.then(|| request.tries.push(one))
             }
-            Some(_) => None,
-            None => (place == next).then_some(()),
+            None => {
+                request.is_left |= line.ended == Ended::Left;
+                let is_new = !std::mem::replace(&mut request.is_told, true);
+                is_new.then_some(())
+            }
         }
     }
 
@@ -245,11 +280,8 @@ impl Trace {
             return None;
         }
         let (account, id) = key.clone();
-        let known = self.account_ids.iter().position(|known| *known == account);
-        let place = known.unwrap_or_else(|| {
-            self.account_ids.push(account.clone());
-            self.account_ids.len() - 1
-        });
+        let of_account = self.known_accounts.len();
+        let place = *(self.known_accounts.entry(account.clone())).or_insert(of_account);
         let offer = Offer::at(account.provider.clone(), id);
         self.candidates
             .push(Candidate::new(offer.into(), account.into(), true));
@@ -268,12 +300,11 @@ impl Trace {
             request.tries.sort_by_key(|one| one.number);
             let left_out = &mut self.read.left_out;
             let numbers = request.tries.iter().map(|one| one.number);
-            let is_whole = numbers.eq((1..).take(request.tries.len()))
-                && (request.is_unasked || !request.tries.is_empty());
+            let is_whole = numbers.eq((1..).take(request.tries.len()));
             let last = request.tries.last().map(|last| last.end);
             let why = if request.named {
                 &mut left_out.named
-            } else if matches!(last, Some(End::Left { .. })) {
+            } else if request.is_left || matches!(last, Some(End::Left { .. })) {
                 &mut left_out.left
             } else if matches!(last, Some(End::Failed(Failure::Refused))) {
                 &mut left_out.refused
@@ -309,7 +340,7 @@ impl Trace {
     /// How many accounts it mentions.
     #[must_use]
     pub fn accounts(&self) -> usize {
-        self.account_ids.len()
+        self.known_accounts.len()
     }
 
     /// When its first request came.
@@ -336,6 +367,11 @@ fn bits(needs: &[String]) -> Option<u16> {
     needs
         .iter()
         .try_fold(0, |all, need| Some(all | bit(known(need)?)))
+}
+
+/// A wish by its name as it is written in a trace; `None` for any other.
+fn wish(name: &str) -> Option<Wish> {
+    Wish::ALL.into_iter().find(|wish| wish.as_str() == name)
 }
 
 fn bit(need: Capability) -> u16 {

@@ -102,6 +102,7 @@ pub struct RequestRecord {
     unreached: Option<Unreached>,
     waited: Duration,
     waits_since: Option<Instant>,
+    waited_in_vain: bool,
     /// It belongs to a session.
     session: bool,
     streaming: bool,
@@ -146,6 +147,7 @@ impl RequestRecord {
             unreached: None,
             waited: Duration::ZERO,
             waits_since: None,
+            waited_in_vain: false,
             session: false,
             streaming: false,
             ttft_ms: None,
@@ -209,6 +211,12 @@ impl RequestRecord {
         if let Some(since) = self.waits_since.take() {
             self.waited += Now::steady().saturating_duration_since(since);
         }
+    }
+
+    /// It has stopped waiting, and there is still nobody to ask.
+    pub fn waited_in_vain(&mut self) {
+        self.has_waited();
+        self.waited_in_vain = true;
     }
 
     /// How many attempts there are, including those in progress.
@@ -291,6 +299,7 @@ impl Drop for RequestRecord {
             self.metrics.open_streams(-1);
         }
         // Its client may have left while it was waiting.
+        let waits = self.waits_since.is_some();
         self.has_waited();
         if !self.waited.is_zero() {
             self.metrics.waited(self.waited.as_secs_f64());
@@ -336,7 +345,7 @@ impl Drop for RequestRecord {
             duration_ms: whole_millis(took),
             now,
         };
-        self.trace_end(status);
+        self.trace_end(status, waits);
         self.write(ending, end);
         self.show_end(end);
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// An attempt of a request, or a request for which no candidate could be asked.
+/// An attempt of a request, or the end of a request that no attempt tells.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
     /// [`VERSION`](super::VERSION); it comes first.
@@ -20,13 +20,15 @@ pub struct Line {
     pub stream: bool,
     /// The request named a model, and that was respected.
     pub named: bool,
+    /// Its wish for another order (spec §11.6), if that is not `auto`.
+    pub wish: Option<String>,
     /// What a model must be able to do for it.
     pub needs: Vec<String>,
     /// Tokens of its prompt, estimated from its length.
     pub prompt_tokens: u64,
-    /// How the attempt ended.
+    /// How the attempt ended, or the request.
     pub ended: Ended,
-    /// The attempt; `None` if no candidate could be asked.
+    /// The attempt; `None` if the request ended without one, or waited after its last and then ended.
     pub asked: Option<Asked>,
 }
 
@@ -91,7 +93,7 @@ pub enum Ended {
     Refused,
     /// The client left, or the proxy had to stop.
     Left,
-    /// There was no attempt: no candidate could be asked.
+    /// No candidate could be asked, at once or after a wait.
     Unasked,
 }
 
@@ -143,6 +145,7 @@ mod tests {
             session: Some("0123456789abcdef".to_owned()),
             stream: true,
             named: false,
+            wish: Some("auto:fast".to_owned()),
             needs: vec!["tools".to_owned()],
             prompt_tokens: 8_000,
             ended: Ended::Unasked,
@@ -151,5 +154,9 @@ mod tests {
         let text = serde_json::to_string(&line).unwrap();
         assert!(text.as_bytes().starts_with(BEGINS), "{text}");
         assert_eq!(serde_json::from_str::<Line>(&text).unwrap(), line);
+        // Those of before wishes were traced have none.
+        let before = text.replace("\"wish\":\"auto:fast\",", "");
+        let wish = serde_json::from_str::<Line>(&before).unwrap().wish;
+        assert_eq!((before.len() < text.len(), wish), (true, None));
     }
 }

@@ -293,6 +293,15 @@ impl Serving {
 
     /// Limits it to this many descriptors from now on.
     pub fn allow_descriptors(&self, limit: u64) {
+        self.limit(Resource::Nofile, limit);
+    }
+
+    /// From now on no file becomes longer than so many bytes by its writing.
+    pub fn allow_file_bytes(&self, limit: u64) {
+        self.limit(Resource::Fsize, limit);
+    }
+
+    fn limit(&self, resource: Resource, limit: u64) {
         let id = self
             .child
             .id()
@@ -301,7 +310,7 @@ impl Serving {
             current: Some(limit),
             maximum: Some(limit),
         };
-        prlimit(id, Resource::Nofile, limit).unwrap();
+        prlimit(id, resource, limit).unwrap();
     }
 
     /// Limits the files that it writes to this many bytes from now on.

@@ -77,6 +77,33 @@ async fn s11_8_what_a_proxy_wrote_is_played_again() {
 }
 
 #[tokio::test]
+async fn s11_8_a_limit_on_the_size_of_files_ends_no_proxy_and_is_said_once() {
+    /// Room for one line, and not for two.
+    const ROOM: u64 = 1_000;
+    let outside = Outside::with(Script::new()).await;
+    let program = outside.program("").env("TRACE_FILE", "trace.jsonl");
+    let path = program.dir.path().join("trace.jsonl");
+    let mut serving = program.ready().await;
+    serving.allow_file_bytes(ROOM);
+    for _ in 0..5 {
+        let answer = serving.chat(&json!({"messages": []})).await;
+        assert_eq!(answer.status(), 200);
+        answer.text().await.unwrap();
+    }
+    let told = serving.logged("trace_lines_dropped").await;
+    let error = told["error"].as_str().unwrap();
+    assert!(error.contains("File too large"), "{told}");
+    serving.signal("TERM");
+    assert_eq!(serving.ended().await.code(), Some(0));
+    let lines = serving.stdout.all();
+    let times = lines
+        .iter()
+        .filter(|line| line.contains("trace_lines_dropped"));
+    assert_eq!(times.count(), 1, "{lines:#?}");
+    assert!(std::fs::metadata(&path).unwrap().len() <= ROOM);
+}
+
+#[tokio::test]
 async fn s11_8_what_cannot_be_played_is_said_in_a_line() {
     let program = |arguments| {
         let line = json!({"trace": 1, "run": "r", "request": 1, "at_ms": 0, "session": null, "stream": true,

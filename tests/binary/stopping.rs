@@ -210,7 +210,9 @@ async fn s8_what_was_started_with_nohup_outlives_its_terminal() {
 async fn s8_other_signals_change_nothing() {
     let (gate, mut serving) = at_a_gate(&[]).await;
     let mut streaming = stream(&serving).await;
-    for signal in ["USR1", "USR2", "ALRM", "PIPE", "IO", "VTALRM", "PROF"] {
+    for signal in [
+        "USR1", "USR2", "ALRM", "PIPE", "IO", "XFSZ", "VTALRM", "PROF",
+    ] {
         serving.signal(signal);
         let health = serving.get("/health").await;
         assert_eq!(health.status(), 200, "after SIG{signal}");

@@ -118,6 +118,7 @@ async fn s11_6_what_is_nearly_a_wish_is_one_only_if_its_meaning_is_certain() {
         ("Auto:Fast",              "b",           "b",     "b"),
         ("AUTO:FAST",              "b",           "b",     "b"),
         ("auto:fast:latest",       "b",           "b",     "b"),
+        ("auto:fast:LATEST",       "b",           "b",     "b"),
         ("auto:latest",            "a",           "a",     "a"),
         // A provider's own, in the order of the setting.
         ("openrouter/auto",        "a ignored",   "a",     "a"),

@@ -8,7 +8,8 @@ use simulator::{Answer as Said, Failure, Plan, PlanEnd, Point, Script, Step, Str
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-use crate::rig::{PROXY_KEY, Rig, UPSTREAM_KEY, abc};
+use crate::rig::{PROXY_KEY, Rig, UPSTREAM_KEY, abc, ranking};
+use crate::s11_5_waiting::{WAIT, limited, then_well};
 
 /// A proxy that writes a trace, and the file.
 struct Traced {
@@ -218,4 +219,85 @@ async fn s11_8_sessions_are_told_apart_within_a_run_and_not_known_again_in_anoth
     }
     assert_ne!(of_runs[0].0, of_runs[1].0);
     assert_ne!(of_runs[0].1, of_runs[1].1);
+}
+
+/// Which request each line is of, how it ended, and the number of the attempt, if it is of one.
+fn told(lines: &[Value]) -> Vec<String> {
+    let told = lines.iter().map(|line| {
+        let (ended, number) = (line["ended"].as_str().unwrap(), &line["asked"]["number"]);
+        format!("{} {ended} {number}", line["request"])
+    });
+    told.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_8_who_leaves_while_it_waits_has_a_line() {
+    let script = Script::new().list(ranking(&["a:free"]));
+    let script = script.model("a:free", then_well([limited("15")]));
+    let traced = Traced::new(script, &[WAIT]).await;
+    for seconds in [3, 4] {
+        let body = Rig::hello_stream();
+        let left = timeout(Duration::from_secs(seconds), traced.rig.chat(&body)).await;
+        assert!(left.is_err());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    // The first had asked before it waited, the second had not.
+    let expected = ["1 failed 1", "1 left null", "2 left null"];
+    assert_eq!(told(&traced.lines()), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_8_who_is_refused_after_a_wait_has_a_line() {
+    let script = Script::new().list(ranking(&["a:free", "b:free"]));
+    let script = script
+        .model("a:free", then_well([Step::status(503, &[], "")]))
+        .model("b:free", then_well([limited("5"), limited("600")]));
+    let traced = Traced::new(script, &[WAIT, ("MODEL_FIELD", "pin")]).await;
+    let mut named = Rig::hello();
+    named["model"] = json!("b:free");
+    // It waits for `b`, and is the one to find out that `b` is not well.
+    let first = traced.rig.chat(&named);
+    let behind = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        // Asks `a`, and waits behind the other for `b`.
+        traced.rig.chat(&Rig::hello()).await
+    };
+    let (first, behind) = tokio::join!(first, behind);
+    assert_eq!((first.status, behind.status), (503, 503));
+    let mut told = told(&traced.lines());
+    told.sort();
+    assert_eq!(
+        told,
+        ["1 failed 1", "1 failed 2", "2 failed 1", "2 unasked null"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_8_a_line_says_which_order_the_request_wished_for() {
+    let traced = Traced::new(abc(), &[("MODEL_FIELD", "prefer")]).await;
+    #[rustfmt::skip]
+    let rows = [
+        // model              wish                named
+        (json!(null),         json!(null),        false),
+        (json!("auto"),       json!(null),        false),
+        (json!("Auto:Fast"),  json!("auto:fast"), false),
+        (json!("auto:best"),  json!("auto:best"), false),
+        (json!("auto:rank"),  json!("auto:rank"), false),
+        (json!("b:free"),     json!(null),        true),
+    ];
+    for (model, ..) in &rows {
+        let mut body = Rig::hello();
+        body["model"] = model.clone();
+        assert_eq!(traced.rig.chat(&body).await.status, 200);
+    }
+    let lines = traced.lines();
+    let told = lines.iter().map(|line| (&line["wish"], &line["named"]));
+    let expected = rows
+        .iter()
+        .map(|(_, wish, named)| (wish.clone(), json!(named)));
+    let expected: Vec<_> = expected.collect();
+    assert!(
+        told.eq(expected.iter().map(|(wish, named)| (wish, named))),
+        "{lines:#?}"
+    );
 }

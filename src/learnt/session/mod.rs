@@ -120,7 +120,7 @@ impl SessionKey {
 
     fn named(mut hash: SipHasher13, name: &[u8]) -> Self {
         hash.write_u8(0);
-        part(&mut hash, name);
+        ends(&mut hash, name);
         Self(hash.finish128().as_u128())
     }
 
@@ -158,12 +158,12 @@ fn part(hash: &mut SipHasher13, bytes: &[u8]) {
     hash.write(bytes);
 }
 
-/// How many bytes of either end of a part of an opening are hashed.
+/// How many bytes of either end of a name, or of a part of an opening, are hashed.
 const END: usize = 1024;
 
-/// Hashes the length and both ends of a part of an opening. Parts that agree in these count as equal: at worst
-/// two conversations of one client share a pin, while hashing a long prompt in full would take as long as
-/// reading it.
+/// Hashes the length and both ends of what a client sent, which may be as long as a body. Texts that agree in
+/// these count as equal: at worst two conversations of one client share a pin, while hashing a long one in full
+/// would take as long as reading it.
 fn ends(hash: &mut SipHasher13, bytes: &[u8]) {
     let (first, rest) = bytes.split_at(bytes.len().min(END));
     let (_, last) = rest.split_at(rest.len().saturating_sub(END));

@@ -161,11 +161,61 @@ fn s11_4_the_first_user_message_ends_the_opening_wherever_its_role_field_is() {
 }
 
 #[test]
-fn s11_4_a_header_of_a_megabyte_is_a_session_of_fixed_size() {
-    let long = vec![b'x'; 1 << 20];
-    let got = session(&[("x-session-id", &long)], "{}");
-    assert!(got.is_some() && got != session(&[("x-session-id", &long[1..])], "{}"));
-    assert_eq!(size_of::<SessionKey>(), 16);
+fn s11_4_a_name_of_a_megabyte_is_a_session_of_fixed_size_told_by_its_length_and_ends() {
+    const LONG: usize = 1 << 20;
+    let name = |changed: Option<usize>, length| {
+        let mut name = vec![b'x'; length];
+        changed.into_iter().for_each(|at| name[at] = b'y');
+        name
+    };
+    let by_header = |name: &[u8]| session(&[("x-session-id", name)], "{}");
+    let by_field = |name: &[u8]| {
+        let name = std::str::from_utf8(name).unwrap();
+        session(&[], &format!(r#"{{"session_id":"{name}"}}"#))
+    };
+    let first = by_header(&name(None, LONG));
+    assert!(first.is_some());
+    #[rustfmt::skip]
+    let rows = [
+        // what differs   of how many bytes   it is the same session
+        (None,            LONG,               true),
+        (Some(LONG / 2),  LONG,               true),
+        (Some(0),         LONG,               false),
+        (Some(1_023),     LONG,               false),
+        (Some(LONG - 1),  LONG,               false),
+        (Some(LONG - 1_024), LONG,            false),
+        (None,            LONG - 1,           false),
+    ];
+    for (changed, length, is_same) in rows {
+        let name = name(changed, length);
+        let got = [by_header(&name), by_field(&name)];
+        assert_eq!(
+            got.map(|got| got == first),
+            [is_same; 2],
+            "{changed:?} {length}"
+        );
+    }
+    assert_eq!(
+        (size_of::<SessionKey>(), size_of::<Caller>() < 256),
+        (16, true)
+    );
+}
+
+#[test]
+fn s11_4_a_session_in_each_request_takes_no_more_memory_than_the_most_pins_do() {
+    let candidate = candidate("m", &account("groq", "groq"));
+    let mut pins = Pins::default();
+    for n in 0..30_000_u32 {
+        // Binary: no byte of it is a letter, and each is another name.
+        let name = n.to_be_bytes().map(|byte| byte | 0x80);
+        let name = [&name[..], &n.to_string().into_bytes()].concat();
+        pins.set(
+            session(&[("x-session-id", &name)], "{}").unwrap(),
+            &candidate,
+            start(),
+        );
+    }
+    assert_eq!(pins.len(), Pins::MOST);
 }
 
 #[test]

@@ -205,6 +205,7 @@ fn s10_2_latest_is_cut_when_an_entry_is_looked_for() {
     #[rustfmt::skip]
     let rows = [
         ("llama3.2", Some("llama3.2:latest")), ("llama3.2:latest", Some("llama3.2:latest")), ("qwen3:8b:latest", Some("qwen3:8b")),
+        ("qwen3:8b:LATEST", Some("qwen3:8b")),
         ("models/gemini-3.5-flash", Some("gemini-3.5-flash")), ("qwen3", None),
     ];
     for (id, expected) in rows {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Moments;
 use crate::learnt::Growing;
-use crate::replay::{Attempt, Choice, Failure, NEVER, Rest, Settings, Walk, World};
+use crate::replay::{Attempt, Choice, Failure, NEVER, Place, Rest, Settings, Walk, World};
 
 /// How long a candidate rests after a failure that does not say how long.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,6 @@ pub enum Rests {
 pub struct Manners {
     candidates: Vec<Known>,
     accounts: Vec<f64>,
-    rests: Rests,
     settings: Settings,
 }
 
@@ -47,7 +46,7 @@ const A_LIST: f64 = 3600.0;
 impl Manners {
     /// Starts with no candidate resting.
     #[must_use]
-    pub fn new(world: &impl World, rests: Rests, settings: &Settings) -> Self {
+    pub fn new(world: &impl World, settings: &Settings) -> Self {
         let known = |candidate| Known {
             account: world.account(candidate),
             no_tools: false,
@@ -59,7 +58,6 @@ impl Manners {
         Self {
             candidates: (0..world.candidates()).map(known).collect(),
             accounts: vec![0.0; world.accounts()],
-            rests,
             settings: *settings,
         }
     }
@@ -70,9 +68,12 @@ impl Manners {
     }
 
     /// Candidates that could take this request, awake or not.
-    fn capable<'w>(&self, walk: &'w Walk) -> impl Iterator<Item = (usize, &Known)> + use<'_, 'w> {
-        let known = walk.able.iter().map(|n| (*n, &self.candidates[*n]));
-        known.filter(|(n, known)| !(walk.tried.contains(n) || known.no_tools && walk.request.tools))
+    fn capable<'a>(&'a self, walk: &'a Walk) -> impl Iterator<Item = (usize, Place, &'a Known)> {
+        let known = walk.able.iter();
+        let known = known.map(|(n, place)| (*n, *place, &self.candidates[*n]));
+        known.filter(|(n, _, known)| {
+            !(walk.tried.contains(n) || known.no_tools && walk.request.tools)
+        })
     }
 
     fn wakes(&self, known: &Known) -> f64 {
@@ -80,18 +81,21 @@ impl Manners {
     }
 
     /// Candidates that may be asked now, best first.
-    #[must_use]
-    pub fn able(&self, walk: &Walk, now: f64) -> Vec<usize> {
-        let able = self.capable(walk).filter(|(_, known)| {
+    pub fn able<'a>(
+        &'a self,
+        walk: &'a Walk,
+        now: f64,
+    ) -> impl Iterator<Item = (usize, Place)> + use<'a> {
+        let able = self.capable(walk).filter(move |(_, _, known)| {
             now >= self.wakes(known) && !(known.suspect && known.probe.is_some())
         });
-        able.map(|(n, _)| n).collect()
+        able.map(|(n, place, _)| (n, place))
     }
 
     /// What to do if there is none: wait for a probe or for the first rest to end, or give up.
     #[must_use]
     pub fn idle(&self, walk: &Walk, now: f64) -> Choice {
-        let wakes = self.capable(walk).map(|(_, known)| self.wakes(known));
+        let wakes = self.capable(walk).map(|(_, _, known)| self.wakes(known));
         let first = wakes.fold(NEVER, f64::min);
         if first <= now {
             return Choice::Wait(0.25);
@@ -116,9 +120,9 @@ impl Manners {
         known
     }
 
-    /// The attempt has failed.
-    pub fn fails(&mut self, attempt: &Attempt, failure: Failure, now: f64) {
-        let (rests, settings) = (self.rests, self.settings);
+    /// The attempt has failed, in an order with these rests.
+    pub fn fails(&mut self, attempt: &Attempt, failure: Failure, rests: Rests, now: f64) {
+        let settings = self.settings;
         let known = self.probed(attempt);
         let seconds = match failure {
             Failure::Account { until } => {
@@ -151,9 +155,9 @@ impl Manners {
         known.growing = None;
     }
 
-    /// Its answer broke off.
-    pub fn breaks(&mut self, attempt: &Attempt, now: f64) {
-        let (rests, settings) = (self.rests, self.settings);
+    /// Its answer broke off, in an order with these rests.
+    pub fn breaks(&mut self, attempt: &Attempt, rests: Rests, now: f64) {
+        let settings = self.settings;
         let known = &mut self.candidates[attempt.candidate];
         let seconds = rests.unadvised(&mut known.growing, false, attempt, &settings, now);
         known.rest(seconds, now);

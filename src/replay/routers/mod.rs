@@ -1,11 +1,9 @@
-//! The two routers of the program, in virtual time.
+//! The program's own rules, in virtual time.
 
-mod balanced;
 mod manners;
 mod moments;
-mod rank;
+mod own_rules;
 
-pub use balanced::{Balanced, Parts, Quotas};
 pub use manners::{Manners, Rests};
 pub use moments::Moments;
-pub use rank::Rank;
+pub use own_rules::{OwnRules, Parts, Quotas};

@@ -24,12 +24,18 @@ impl RequestRecord {
         }
     }
 
-    /// It ends with this status: writes a line if no candidate could be asked.
-    pub(super) fn trace_end(&self, status: u16) {
-        let is_unasked =
-            self.trail.count() == 0 && matches!(status, 429 | 500..) && !self.trail.is_cut();
-        if let (true, Some(traced)) = (is_unasked, self.trail.traced.get()) {
-            traced.write(&traced.line(Ended::Unasked));
+    /// It ends with this status: writes a line if that is more than its attempts tell. `waits`: it was still
+    /// waiting.
+    pub(super) fn trace_end(&self, status: u16, waits: bool) {
+        let ended = match status {
+            _ if self.trail.is_cut() => Ended::Left,
+            499 => Ended::Left,
+            429 | 500.. => Ended::Unasked,
+            _ => return,
+        };
+        let is_told = self.trail.count() > 0 && !waits && !self.waited_in_vain;
+        if let (false, Some(traced)) = (is_told, self.trail.traced.get()) {
+            traced.write(&traced.line(ended));
         }
     }
 }

@@ -42,6 +42,8 @@ pub struct Asks {
     pub stream: bool,
     /// It named a model, and that was respected.
     pub named: bool,
+    /// Its wish, if that is not `auto`.
+    pub wish: Option<&'static str>,
     /// What a model must be able to do for it.
     pub needs: Vec<String>,
     /// Tokens of its prompt, estimated.
@@ -129,6 +131,7 @@ impl Traced {
             session,
             stream,
             named,
+            wish,
             needs,
             prompt_tokens,
         } = &self.asks;
@@ -141,6 +144,7 @@ impl Traced {
             session: session.map(|session| format!("{:016x}", session.under(salt))),
             stream: *stream,
             named: *named,
+            wish: wish.map(str::to_owned),
             needs: needs.clone(),
             prompt_tokens: *prompt_tokens,
             ended,

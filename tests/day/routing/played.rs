@@ -65,11 +65,11 @@ impl replay::World for Played<'_> {
         self.world.models[model].account
     }
 
-    fn able(&self, request: usize) -> Vec<usize> {
+    fn able(&mut self, request: usize) -> Vec<(usize, Place)> {
         let tools = self.world.requests[request].tools;
         let models = self.world.models.iter().enumerate();
         let able = models.filter(|(_, model)| model.tools || !tools);
-        able.map(|(n, _)| n).collect()
+        able.map(|(n, _)| (n, self.place(n, 0.0))).collect()
     }
 
     fn place(&self, model: usize, _now: f64) -> Place {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use free_llm_proxy::replay::{Rank, Router, play};
+use free_llm_proxy::replay::{Router, play};
 
 use super::metrics::{Figures, Tally};
 use super::oracle::oracle;
 use super::played::{Played, waiting};
-use super::policies::{Informed, Steps, ours};
+use super::policies::{Informed, Steps, ours, rank};
 use super::program;
 use super::records::{Record, utility};
 use super::scenarios::{DAY, EPISODES, Scenario};
@@ -30,10 +30,7 @@ impl Policy {
         match self {
             Self::Oracle => best.to_vec(),
             Self::Informed => plays(world, Informed::new(world), 0.0),
-            Self::Rank => {
-                let rank = Rank::new(&Played::new(world), &waiting(0.0));
-                plays(world, rank, 0.0)
-            }
+            Self::Rank => plays(world, rank(world, 0.0), 0.0),
             Self::Ours(steps) => plays(world, ours(world, steps), steps.wait()),
         }
     }

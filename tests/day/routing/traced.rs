@@ -7,13 +7,13 @@ use std::rc::Rc;
 use free_llm_proxy::clock::Now;
 use free_llm_proxy::model::Candidate;
 use free_llm_proxy::replay::{
-    self, Attempt, Choice, Failure, Figures, Rank, Record, Rest, Router, Settings, Tally, Trace,
-    Walk, play,
+    self, Attempt, Choice, Failure, Figures, Record, Rest, Router, Settings, Tally, Trace, Walk,
+    play,
 };
 use free_llm_proxy::trace::{Asked, Ended, Line, Rests, VERSION, Whom};
 
 use super::played::{Played, waiting};
-use super::policies::{Steps, candidates, ours};
+use super::policies::{Steps, candidates, ours, rank};
 use super::world::World;
 
 /// The replay is of a proxy as it is.
@@ -56,7 +56,7 @@ fn figures(world: &World, records: &[Record]) -> Figures {
 fn plays(world: &World, routing: Routing) -> (Vec<Record>, Vec<Line>) {
     let settings = waiting(WAIT);
     match routing {
-        Routing::Rank => recorded(world, Rank::new(&Played::new(world), &settings), &settings),
+        Routing::Rank => recorded(world, rank(world, WAIT), &settings),
         Routing::Balanced => recorded(world, ours(world, Steps::ALL), &settings),
     }
 }
@@ -104,6 +104,7 @@ fn line(world: &World, number: usize, ended: Ended) -> Line {
         session: request.session.map(|session| session.to_string()),
         stream: request.stream,
         named: false,
+        wish: None,
         needs: tools.into_iter().collect(),
         prompt_tokens: request.prompt_tokens as u64,
         ended,
@@ -152,8 +153,8 @@ impl<R> Recording<'_, R> {
 }
 
 impl<R: Router> Router for Recording<'_, R> {
-    fn choose(&mut self, walk: &Walk, world: &impl replay::World, now: f64) -> Choice {
-        self.router.choose(walk, world, now)
+    fn choose(&mut self, walk: &Walk, now: f64) -> Choice {
+        self.router.choose(walk, now)
     }
 
     fn begins(&mut self, attempt: &Attempt, now: f64) {

@@ -5,6 +5,7 @@
 //! router meets the same luck, and one that knows everything can be computed. Times are seconds
 //! from the start of the episode.
 
+use free_llm_proxy::model::Wish;
 use free_llm_proxy::replay;
 pub use free_llm_proxy::replay::NEVER;
 
@@ -118,6 +119,7 @@ impl Request {
             session: self.session,
             tools: self.tools,
             stream: self.stream,
+            wish: Wish::Auto,
             prompt_tokens: self.prompt_tokens as u64,
         }
     }

@@ -1,9 +1,7 @@
 //! Knows the true state of every model at the moment, but not the dice: the limit of what can be
 //! learnt. It asks again at once when the dice fall badly.
 
-use free_llm_proxy::replay::{
-    self, Attempt, Choice, Failure, Manners, Rests, Router, Sessions, Walk,
-};
+use free_llm_proxy::replay::{Attempt, Choice, Failure, Manners, Rests, Router, Sessions, Walk};
 
 use crate::routing::played::{Played, waiting};
 use crate::routing::world::*;
@@ -16,7 +14,7 @@ pub struct Informed<'w> {
 
 impl<'w> Informed<'w> {
     pub fn new(world: &'w World) -> Self {
-        let mut manners = Manners::new(&Played::new(world), Rests::None, &waiting(0.0));
+        let mut manners = Manners::new(&Played::new(world), &waiting(0.0));
         for (n, model) in world.models.iter().enumerate() {
             if model.refuses_tools {
                 manners.lacks_tools(n);
@@ -68,8 +66,8 @@ impl<'w> Informed<'w> {
 }
 
 impl Router for Informed<'_> {
-    fn choose(&mut self, walk: &Walk, _world: &impl replay::World, now: f64) -> Choice {
-        let able = self.manners.able(walk, now);
+    fn choose(&mut self, walk: &Walk, now: f64) -> Choice {
+        let able: Vec<_> = self.manners.able(walk, now).map(|(n, _)| n).collect();
         let request = &self.world.requests[walk.number];
         let cost = |n: usize| Some((self.cost(n, request, now)?, n));
         let costs = able.iter().filter_map(|n| cost(*n));
@@ -86,7 +84,7 @@ impl Router for Informed<'_> {
     }
 
     fn fails(&mut self, attempt: &Attempt, failure: Failure, now: f64) {
-        self.manners.fails(attempt, failure, now);
+        self.manners.fails(attempt, failure, Rests::None, now);
     }
 
     fn speaks(&mut self, attempt: &Attempt, now: f64) {

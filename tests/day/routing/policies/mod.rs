@@ -6,6 +6,6 @@ mod quotas;
 mod steps;
 
 pub use informed::Informed;
-pub use ours::ours;
+pub use ours::{ours, rank};
 pub use quotas::candidates;
 pub use steps::Steps;

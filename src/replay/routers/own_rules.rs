@@ -1,15 +1,16 @@
-//! `ROUTING=balanced`: the program's own rules for order, rests and first-token limits.
+//! `ROUTING` and a request's wish: the program's own rules for order, rests and first-token limits.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{Manners, Moments, Rests};
 use crate::clock::Now;
 use crate::learnt::{
-    Circumstances, Evidence, FirstTokenLimit, Parameters, Pins, SessionKey, Sticks, Through, cost,
-    first_token_limit,
+    Circumstances, Cost, Evidence, Fades, FirstTokenLimit, Order, Parameters, Pins, SessionKey,
+    Sticks, Through, cost_at_least, cost_of_one, first_token_limit,
 };
-use crate::model::Candidate;
-use crate::replay::{Attempt, Choice, Failure, Request, Router, Settings, Walk, World};
+use crate::model::{Candidate, Subject, Wish};
+use crate::replay::{Attempt, Choice, Failure, Place, Request, Router, Settings, Walk, World};
 
 /// What is known about the accounts' quotas.
 pub trait Quotas {
@@ -23,8 +24,8 @@ pub trait Quotas {
     fn day_left(&self, candidate: usize, now: f64) -> Option<f64>;
 }
 
-/// Which parts of the order are in use: all, except when the effect of each is measured.
-#[derive(Clone, Copy, Debug)]
+/// Which parts of the order by cost are in use: all, except when the effect of each is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parts {
     /// Rests of unstated length grow.
     pub rests: bool,
@@ -47,7 +48,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// None of them, which is `rank`.
+    /// None of them, which is the order by rank.
     pub const NONE: Self = Self {
         rests: false,
         first_token: false,
@@ -74,9 +75,11 @@ impl Parts {
     };
 }
 
-/// Chooses the candidate where a request would cost least.
+/// Chooses by the order that the setting and a request's wish give: by what a request would cost, or by rank.
 #[derive(Debug)]
-pub struct Balanced<Q> {
+pub struct OwnRules<Q> {
+    order: Order,
+    /// Of the order by cost.
     parts: Parts,
     settings: Settings,
     moments: Moments,
@@ -87,13 +90,20 @@ pub struct Balanced<Q> {
     evidence: Vec<Evidence>,
     quotas: Q,
     pins: Pins,
-    /// By request: its session.
-    sessions: Vec<Option<SessionKey>>,
-    /// By request: the limit on the first token has ended an attempt.
-    limited: Vec<bool>,
+    /// By request.
+    asks: Vec<Asks>,
 }
 
-impl<Q: Quotas> Balanced<Q> {
+/// What a request asks for, as far as the order depends on it.
+#[derive(Clone, Copy, Debug)]
+struct Asks {
+    session: Option<SessionKey>,
+    wish: Wish,
+    /// The limit on the first token has ended an attempt.
+    is_limited: bool,
+}
+
+impl<Q: Quotas> OwnRules<Q> {
     /// Knows nothing yet but the quotas.
     #[must_use]
     pub fn new(
@@ -102,68 +112,86 @@ impl<Q: Quotas> Balanced<Q> {
         quotas: Q,
         moments: Moments,
         settings: &Settings,
-        parts: Parts,
+        (order, parts): (Order, Parts),
     ) -> Self {
         let mut settings = *settings;
         if !parts.forgiving {
             settings.parameters.half_life_max = settings.parameters.half_life;
         }
-        let rests = if parts.rests {
-            Rests::Growing(moments)
-        } else {
-            Rests::Fixed
-        };
-        let session = |n| {
-            let Request { session, .. } = world.request(n);
-            session.map(SessionKey::numbered)
-        };
-        let elsewhere = |(n, one): (usize, &Candidate)| {
-            let others = candidates.iter().enumerate();
-            let same = others.filter(|(m, other)| *m != n && other.model() == one.model());
-            same.map(|(m, _)| m).collect()
+        let asks = |n| {
+            let Request { session, wish, .. } = world.request(n);
+            Asks {
+                session: session.map(SessionKey::numbered),
+                wish,
+                is_limited: false,
+            }
         };
         let known = Evidence::new(&settings.parameters, moments.at(0.0));
         Self {
+            order,
             parts,
             settings,
             moments,
-            manners: Manners::new(world, rests, &settings),
+            manners: Manners::new(world, &settings),
             evidence: vec![known; world.candidates()],
             quotas,
             pins: Pins::default(),
-            sessions: (0..world.requests()).map(session).collect(),
-            limited: vec![false; world.requests()],
-            elsewhere: candidates.iter().enumerate().map(elsewhere).collect(),
+            asks: (0..world.requests()).map(asks).collect(),
+            elsewhere: elsewhere(&candidates),
             candidates,
         }
     }
 
-    /// What a request would cost at a candidate in this place, by the parts in use.
-    fn cost(&self, candidate: usize, place: u32, walk: &Walk, now: f64) -> f64 {
-        let (parameters, at) = (&self.settings.parameters, self.moments.at(now));
-        let session = self.sessions[walk.number];
-        let pin = session.and_then(|session| self.pins.of(session));
-        let sticks = pin.map(|pin| pin.sticks(&self.candidates[candidate], parameters, at));
-        let circumstances = Circumstances {
-            place,
-            rank_worth: parameters.rank_worth,
-            tight: self.quotas.tight(candidate, now),
-            sticks: sticks.unwrap_or(Sticks::No),
-        };
-        let evidence = &self.evidence[candidate];
-        let cost = cost(Some(evidence), circumstances, parameters, at);
-        let parts = self.parts;
-        [
-            (true, cost.place),
-            (parts.first_token, cost.first_token),
-            (parts.failures, cost.failures),
-            (parts.quota, cost.quota),
-            (parts.breaks, cost.breaks),
-            (parts.sessions, -cost.session),
-        ]
-        .iter()
-        .filter_map(|(used, part)| used.then_some(part))
-        .sum()
+    /// The parts in use for a request.
+    fn parts(&self, request: usize) -> Parts {
+        match self.order.of(self.asks[request].wish) {
+            Order::Balanced => self.parts,
+            Order::Rank => Parts::NONE,
+        }
+    }
+
+    fn rests(&self, request: usize) -> Rests {
+        if self.parts(request).rests {
+            Rests::Growing(self.moments)
+        } else {
+            Rests::Fixed
+        }
+    }
+
+    /// Which of these a request would cost least; they stand in their order.
+    fn cheapest(
+        &self,
+        able: impl Iterator<Item = (usize, Place)>,
+        walk: &Walk,
+        now: f64,
+    ) -> Option<usize> {
+        let asks = self.asks[walk.number];
+        let parameters = &self.settings.parameters;
+        let rank_worth = parameters.rank_worth(asks.wish);
+        let pin = asks.session.and_then(|session| self.pins.of(session));
+        let at = self.moments.at(now);
+        let mut fades = Fades::at(at);
+        let mut best: Option<(f64, usize)> = None;
+        for (candidate, Place { place, .. }) in able {
+            let least = cost_at_least(place, rank_worth, pin.is_some(), parameters);
+            if best.is_some_and(|(cost, _)| self.parts == Parts::ALL && cost <= least) {
+                break;
+            }
+            let sticks = pin.map(|pin| pin.sticks(&self.candidates[candidate], parameters, at));
+            let circumstances = Circumstances {
+                place,
+                rank_worth,
+                tight: self.quotas.tight(candidate, now),
+                sticks: sticks.unwrap_or(Sticks::No),
+            };
+            let evidence = Some(&self.evidence[candidate]);
+            let cost = cost_of_one(evidence, circumstances, parameters, &mut fades);
+            let cost = self.parts.of(&cost);
+            if best.is_none_or(|(least, _)| cost < least) {
+                best = Some((cost, candidate));
+            }
+        }
+        best.map(|(_, candidate)| candidate)
     }
 
     /// Records an observation of a candidate, and of the same offer through other accounts.
@@ -187,15 +215,50 @@ impl<Q: Quotas> Balanced<Q> {
     }
 }
 
-impl<Q: Quotas> Router for Balanced<Q> {
-    fn choose(&mut self, walk: &Walk, world: &impl World, now: f64) -> Choice {
-        let able = self.manners.able(walk, now);
-        let placed = able.iter().map(|n| (*n, world.place(*n, now)));
-        let first = able.first().map(|best| world.place(*best, now).tier);
-        let of_tier = placed.filter(|(_, place)| Some(place.tier) == first);
-        let costs = of_tier.map(|(n, place)| (self.cost(n, place.place, walk, now), n));
-        let least = costs.min_by(|a, b| a.0.total_cmp(&b.0));
-        least.map_or_else(|| self.manners.idle(walk, now), |(_, n)| Choice::Ask(n))
+impl Parts {
+    /// What a request costs by the parts in use.
+    fn of(self, cost: &Cost) -> f64 {
+        [
+            (true, cost.place),
+            (self.first_token, cost.first_token),
+            (self.failures, cost.failures),
+            (self.quota, cost.quota),
+            (self.breaks, cost.breaks),
+            (self.sessions, -cost.session),
+        ]
+        .iter()
+        .filter_map(|(used, part)| used.then_some(part))
+        .sum()
+    }
+}
+
+/// By candidate: those of the same offer through other accounts.
+fn elsewhere(candidates: &[Candidate]) -> Vec<Vec<usize>> {
+    let mut of_model: HashMap<&Subject, Vec<usize>> = HashMap::new();
+    for (n, candidate) in candidates.iter().enumerate() {
+        of_model.entry(candidate.model()).or_default().push(n);
+    }
+    let others = |(n, candidate): (usize, &Candidate)| {
+        let all = of_model.get(candidate.model()).into_iter().flatten();
+        all.copied().filter(|other| *other != n).collect()
+    };
+    candidates.iter().enumerate().map(others).collect()
+}
+
+impl<Q: Quotas> Router for OwnRules<Q> {
+    fn choose(&mut self, walk: &Walk, now: f64) -> Choice {
+        let mut able = self.manners.able(walk, now).peekable();
+        let Some((first, Place { tier, .. })) = able.peek().copied() else {
+            return self.manners.idle(walk, now);
+        };
+        let chosen = match self.order.of(self.asks[walk.number].wish) {
+            Order::Rank => None,
+            Order::Balanced => {
+                let of_tier = able.take_while(|(_, place)| place.tier == tier);
+                self.cheapest(of_tier, walk, now)
+            }
+        };
+        Choice::Ask(chosen.unwrap_or(first))
     }
 
     fn begins(&mut self, attempt: &Attempt, now: f64) {
@@ -211,11 +274,11 @@ impl<Q: Quotas> Router for Balanced<Q> {
     fn limit(&mut self, attempt: &Attempt, walk: &Walk, now: f64) -> Option<f64> {
         let limit = FirstTokenLimit {
             is_streamed: attempt.stream,
-            has_ended_one: self.limited[attempt.request],
-            is_last: self.manners.able(walk, now).is_empty(),
+            has_ended_one: self.asks[attempt.request].is_limited,
+            is_last: self.manners.able(walk, now).next().is_none(),
             day_left: self.quotas.day_left(attempt.candidate, now),
         };
-        if !(self.parts.limit && limit.applies()) {
+        if !(self.parts(attempt.request).limit && limit.applies()) {
             return None;
         }
         let evidence = Some(&self.evidence[attempt.candidate]);
@@ -229,7 +292,7 @@ impl<Q: Quotas> Router for Balanced<Q> {
         let began = self.moments.at(attempt.at).steady;
         let teaches = match failure {
             Failure::Late => {
-                self.limited[attempt.request] = true;
+                self.asks[attempt.request].is_limited = true;
                 true
             }
             Failure::Model { .. } => true,
@@ -242,7 +305,8 @@ impl<Q: Quotas> Router for Balanced<Q> {
                 evidence.left(through, began);
             }
         });
-        self.manners.fails(attempt, failure, now);
+        let rests = self.rests(attempt.request);
+        self.manners.fails(attempt, failure, rests, now);
     }
 
     fn speaks(&mut self, attempt: &Attempt, now: f64) {
@@ -260,7 +324,7 @@ impl<Q: Quotas> Router for Balanced<Q> {
                 evidence.plain_answer(through, began, parameters, at);
             }
         });
-        if let Some(session) = self.sessions[attempt.request] {
+        if let Some(session) = self.asks[attempt.request].session {
             let candidate = &self.candidates[attempt.candidate];
             self.pins.set(session, candidate, self.moments.at(now));
         }
@@ -275,8 +339,9 @@ impl<Q: Quotas> Router for Balanced<Q> {
                 evidence.whole(through, parameters, at);
             }
         });
-        if broken && !self.parts.breaks {
-            self.manners.breaks(attempt, now);
+        if broken && !self.parts(attempt.request).breaks {
+            let rests = self.rests(attempt.request);
+            self.manners.breaks(attempt, rests, now);
         }
     }
 }
