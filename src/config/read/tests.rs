@@ -176,6 +176,17 @@ fn s11_1_the_figures_behind_the_order_are_decimal_seconds() {
     let learning = Config::read(half_lives).unwrap().learning;
     assert_eq!((learning.half_life, learning.half_life_max), (600.0, 600.0));
     assert_eq!(Config::read(with(&[("WAIT_SEC", "0")])).unwrap().wait, None);
+    #[rustfmt::skip]
+    let absurd = [
+        ("ROUTING",  "fastest"), ("ROUTING",  "auto:fast"), ("ROUTING",  "rank,balanced"),
+        ("WAIT_SEC", "-1"),      ("WAIT_SEC", "nan"),       ("WAIT_SEC", "inf"), ("WAIT_SEC", "1e30"),
+    ];
+    for (name, value) in absurd {
+        let error = Config::read(with(&[(name, value)]))
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with(name), "{name}={value}: {error}");
+    }
     let by_rank = Config::read(with(&[("ROUTING", "rank")])).unwrap();
     assert_eq!(by_rank.routing, Order::Rank);
 }
