@@ -6,8 +6,9 @@ use super::Registry;
 use crate::clock::Now;
 use crate::ledger::{Debit, Used};
 
-/// Charged when the request comes, and settled once, on drop, by what its answer used. A request for which nobody
-/// was asked costs nothing; one whose client went away in the meantime has asked all the same.
+/// Charged when the request comes, and settled once, on drop, by what its answer used and by the
+/// prompt for each attempt without one. A request for which nobody was asked costs nothing; one whose client went away
+/// in the meantime has asked all the same.
 #[derive(Debug)]
 pub struct Admitted {
     registry: Arc<Registry>,
@@ -50,7 +51,7 @@ impl Drop for Admitted {
         };
         let mut allowances = self.registry.allowances();
         if self.asked > 0 {
-            allowances.settle(debit, self.used, Now::read());
+            allowances.settle(debit, self.asked, self.used, Now::read());
         } else {
             allowances.refund(debit, Now::read());
         }
