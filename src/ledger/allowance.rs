@@ -26,6 +26,8 @@ pub struct Allowances {
 struct Allowance {
     buckets: Vec<Bucket>,
     ratio: Ratio,
+    /// The settings no longer name this client.
+    is_gone: bool,
 }
 
 /// One limit, which is certain: the operator set it.
@@ -82,14 +84,18 @@ pub struct AllowanceView {
 }
 
 impl Allowances {
-    /// From now on these are the limits. What is used of one that stays is kept, whatever its amount is now.
+    /// From now on these are the limits. What is used of one that stays is kept, whatever its amount is now; and a
+    /// client that is gone keeps its limits until they are set again, for requests that it began before.
     pub fn set<'a>(&mut self, clients: impl IntoIterator<Item = (&'a ClientName, &'a [Limit])>) {
         let mut before = std::mem::take(&mut self.clients);
         for (name, limits) in clients {
+            let known = before.remove(name).unwrap_or_default();
             if limits.is_empty() {
                 continue;
             }
-            let Allowance { mut buckets, ratio } = before.remove(name).unwrap_or_default();
+            let Allowance {
+                mut buckets, ratio, ..
+            } = known;
             let kept = limits.iter().map(|limit| {
                 let same = buckets.iter().position(|bucket| bucket.counts_as(limit));
                 let same = same.map(|at| buckets.swap_remove(at));
@@ -99,10 +105,15 @@ impl Allowances {
                     None => Bucket::new(limit, self.admitted),
                 }
             });
-            let buckets = kept.collect();
-            self.clients
-                .insert(name.clone(), Allowance { buckets, ratio });
+            let allowance = Allowance {
+                buckets: kept.collect(),
+                ratio,
+                is_gone: false,
+            };
+            self.clients.insert(name.clone(), allowance);
         }
+        before.retain(|_, allowance| !std::mem::replace(&mut allowance.is_gone, true));
+        self.clients.extend(before);
     }
 
     /// Whether no client has limits.

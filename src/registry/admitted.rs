@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::Registry;
+use super::drawn::used_by;
+use crate::answer::Usage;
 use crate::clock::Now;
 use crate::ledger::{Debit, Used};
 
@@ -36,6 +38,11 @@ impl Admitted {
     /// The one asked last was never reached.
     pub fn was_not_reached(&mut self) {
         self.asked = self.asked.saturating_sub(1);
+    }
+
+    /// A plain answer of this many bytes, which is settled already where it was drawn from, is passed on.
+    pub fn answered(mut self, usage: Usage, bytes: usize) {
+        self.used(used_by(usage, bytes));
     }
 
     /// What the answer has used.

@@ -224,6 +224,15 @@ fn s13_new_limits_keep_what_was_used_of_the_old_ones() {
     allowances.set([(&alice(), &[][..])]);
     allowances.settle(under_way, 1, None, at(3));
     assert_eq!(sends(&mut allowances, 9, at(4)), "no limits");
+    // Whoever is gone has no fresh allowance while its last requests begin, nor after a second change.
+    allowances.set([(&alice(), &[per_minute(1)][..])]);
+    assert_eq!(sends(&mut allowances, 9, at(4)), "ok");
+    allowances.set([(&ClientName::unnamed(1), &[per_minute(1)][..])]);
+    assert_eq!(sends(&mut allowances, 9, at(5)), "59");
+    allowances.set([]);
+    assert_eq!(sends(&mut allowances, 9, at(5)), "no limits");
+    allowances.set([]);
+    assert!(allowances.is_empty());
     // A request of before owes nothing to a limit that came later, and gives nothing back to it.
     let tokens = |amount| limit(amount, Unit::Tokens, Per::Minute, None);
     allowances.set([(&alice(), &[per_minute(9)][..])]);
