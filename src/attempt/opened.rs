@@ -10,7 +10,7 @@ use super::heard::Heard;
 use super::learning::Learning;
 use crate::answer::{AnswerHead, Mender, Usage};
 use crate::model::Candidate;
-use crate::registry::Drawn;
+use crate::registry::{Admitted, Drawn};
 use crate::request::Dropped;
 use crate::sse::Framer;
 use crate::telemetry::Attempt;
@@ -52,6 +52,17 @@ impl Opened {
                 drawn.answered(plain.usage, plain.body.len());
             }
             Self::Stream(stream) => stream.drawn = Some(drawn),
+        }
+        self
+    }
+
+    /// The same, which was held back and is now the request's answer: what it uses, its client has used too.
+    pub(super) fn answers(mut self, client: Admitted) -> Self {
+        match &mut self {
+            Self::Plain(plain) => client.answered(plain.usage, plain.body.len()),
+            Self::Stream(stream) => {
+                stream.drawn = stream.drawn.take().map(|drawn| drawn.answers(client));
+            }
         }
         self
     }

@@ -22,7 +22,7 @@ use crate::learnt::{Caller, Order, Parameters, Pins, Salt, SessionKey, teaches};
 use crate::model::{AccountId, Candidate, Wish};
 use crate::provider::{Provider, Rules};
 use crate::redact::{Redactor, Secret};
-use crate::registry::{Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
+use crate::registry::{Admitted, Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
 use crate::request::{ChatRequest, Routing};
 use crate::select::{
     By, Next, Out, OutBy, Preference, Quote, Wants, Why, filtered_out, next, next_quoted,
@@ -321,7 +321,7 @@ impl Walker {
                 }
             }
         }
-        self.none_answered(snapshot.as_deref(), request, progress, record)
+        self.none_answered(snapshot.as_deref(), request, progress, admitted, record)
     }
 
     /// Claims the next candidate, at once or when its turn comes, in a list that may be a newer one by then.
@@ -361,6 +361,7 @@ impl Walker {
         snapshot: Option<&Snapshot>,
         request: &ChatRequest,
         mut progress: Progress,
+        admitted: Admitted,
         record: &RequestRecord,
     ) -> Result<Answer, Refusal> {
         let last = progress.last.take();
@@ -378,7 +379,7 @@ impl Walker {
         };
         let opened = self.registry.with_known_now(end)?;
         Ok(Answer {
-            opened,
+            opened: opened.answers(admitted),
             attempt: None,
         })
     }

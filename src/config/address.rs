@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use http::{HeaderValue, Uri};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use super::AllowOrigins;
 use super::value::Refusal;
@@ -27,18 +27,27 @@ pub(super) fn url(text: &str) -> Result<Uri, Refusal> {
 /// Addresses and networks, with commas between them.
 pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, Refusal> {
     let network = |part: &str| {
-        let address = || {
-            part.parse()
-                .ok()
-                .map(|ip: IpAddr| IpNet::from(ip.to_canonical()))
-        };
-        part.parse().ok().or_else(address)
+        let address = || part.parse().ok().map(|ip: IpAddr| IpNet::from(ip));
+        part.parse().ok().or_else(address).map(canonical)
     };
     let parts = text.split(',').map(str::trim);
     parts
         .map(network)
         .collect::<Option<_>>()
         .ok_or("must be addresses and networks such as 10.0.0.0/8,fd00::1, comma-separated")
+}
+
+/// A network of IPv4 addresses written as IPv6 is one of IPv4: peers are compared in that form.
+fn canonical(network: IpNet) -> IpNet {
+    let mapped = match network {
+        IpNet::V6(v6) => v6
+            .addr()
+            .to_ipv4_mapped()
+            .zip(v6.prefix_len().checked_sub(96)),
+        IpNet::V4(_) => None,
+    };
+    let v4 = mapped.and_then(|(address, length)| Ipv4Net::new(address, length).ok());
+    v4.map_or(network, IpNet::V4)
 }
 
 /// A URL to which paths are appended; without its trailing slashes.
@@ -368,6 +377,36 @@ mod tests {
         for (text, expected) in listeners {
             let got = listener(text).ok().map(|addr| addr.to_string());
             assert_eq!(got.as_deref(), *expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn s13_networks_are_compared_as_what_they_are() {
+        #[rustfmt::skip]
+        let rows = [
+            ("10.0.0.0/8",               Some("10.0.0.0/8")),
+            ("10.0.0.1",                 Some("10.0.0.1/32")),
+            ("10.0.0.0/8 , fd00::1",     Some("10.0.0.0/8 fd00::1/128")),
+            ("::ffff:10.0.0.1",          Some("10.0.0.1/32")),
+            ("::ffff:10.0.0.0/104",      Some("10.0.0.0/8")),
+            ("::ffff:0:0/96",            Some("0.0.0.0/0")),
+            ("::ffff:0:0/95",            Some("::ffff:0.0.0.0/95")),
+            ("::/0",                     Some("::/0")),
+            ("10.0.0.0/33",              None),
+            ("::ffff:10.0.0.0/129",      None),
+            ("example.com",              None),
+            ("10.0.0.1,",                None),
+            ("",                         None),
+        ];
+        for (text, expected) in rows {
+            let got = networks(text).ok();
+            let got = got.map(|all| {
+                all.iter()
+                    .map(IpNet::to_string)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            });
+            assert_eq!(got.as_deref(), expected, "{text:?}");
         }
     }
 

@@ -162,6 +162,9 @@ pub(super) fn read(
             admin: client.admin,
         }));
     }
+    // What the file says of `default` holds for every key without a name: the next one must not be free of it.
+    let first = ClientName::unnamed(1);
+    let is_described = clients.all.iter().any(|client| client.name == first);
     let mut unnamed: Vec<Secret> = Vec::new();
     for entry in &entries {
         let name = match &entry.name {
@@ -169,7 +172,7 @@ pub(super) fn read(
             None if unnamed.contains(&entry.key) => continue,
             None => {
                 unnamed.push(entry.key.clone());
-                ClientName::unnamed(unnamed.len())
+                ClientName::unnamed(if is_described { 1 } else { unnamed.len() })
             }
         };
         let place = clients.place_of(name.clone());

@@ -17,6 +17,8 @@ use crate::model::ClientName;
 pub struct Allowances {
     running: Running,
     clients: HashMap<ClientName, Allowance>,
+    /// How many requests were admitted.
+    admitted: u64,
 }
 
 /// One client's.
@@ -24,6 +26,8 @@ pub struct Allowances {
 struct Allowance {
     buckets: Vec<Bucket>,
     ratio: Ratio,
+    /// The settings no longer name this client.
+    is_gone: bool,
 }
 
 /// One limit, which is certain: the operator set it.
@@ -31,6 +35,11 @@ struct Allowance {
 struct Bucket {
     limit: Limit,
     count: Count,
+    /// What the answers under way may use. It is no part of the count: tokens of an answer are used when it comes,
+    /// however long that takes.
+    reserved: u64,
+    /// The requests after this one have drawn from it.
+    since: u64,
 }
 
 /// What a request has drawn from its client's limits. It is settled or refunded once.
@@ -41,6 +50,7 @@ pub struct Debit {
     ask: Ask,
     charge: Charge,
     then: Moment,
+    number: u64,
 }
 
 /// A limit that has no room for a request.
@@ -74,27 +84,36 @@ pub struct AllowanceView {
 }
 
 impl Allowances {
-    /// From now on these are the limits. What is used of one that stays is kept, whatever its amount is now.
+    /// From now on these are the limits. What is used of one that stays is kept, whatever its amount is now; and a
+    /// client that is gone keeps its limits until they are set again, for requests that it began before.
     pub fn set<'a>(&mut self, clients: impl IntoIterator<Item = (&'a ClientName, &'a [Limit])>) {
         let mut before = std::mem::take(&mut self.clients);
         for (name, limits) in clients {
+            let known = before.remove(name).unwrap_or_default();
             if limits.is_empty() {
                 continue;
             }
-            let Allowance { mut buckets, ratio } = before.remove(name).unwrap_or_default();
+            let Allowance {
+                mut buckets, ratio, ..
+            } = known;
             let kept = limits.iter().map(|limit| {
                 let same = buckets.iter().position(|bucket| bucket.counts_as(limit));
-                let count = match same {
-                    Some(at) => buckets.swap_remove(at).count,
-                    None => Count::new(limit.unit, limit.per, limit.ends),
-                };
+                let same = same.map(|at| buckets.swap_remove(at));
                 let limit = limit.clone();
-                Bucket { limit, count }
+                match same {
+                    Some(bucket) => Bucket { limit, ..bucket },
+                    None => Bucket::new(limit, self.admitted),
+                }
             });
-            let buckets = kept.collect();
-            self.clients
-                .insert(name.clone(), Allowance { buckets, ratio });
+            let allowance = Allowance {
+                buckets: kept.collect(),
+                ratio,
+                is_gone: false,
+            };
+            self.clients.insert(name.clone(), allowance);
         }
+        before.retain(|_, allowance| !std::mem::replace(&mut allowance.is_gone, true));
+        self.clients.extend(before);
     }
 
     /// Whether no client has limits.
@@ -118,57 +137,65 @@ impl Allowances {
             return Ok(None);
         };
         let then = self.running.advance(now);
-        let charge = allowance.ratio.estimate(ask, false);
+        // Until it has ended, the longest answer that it allows may be used: a burst must not pass on guesses.
+        let charge = allowance.ratio.estimate(ask, true);
         let buckets = allowance.buckets.iter();
         let over = buckets.filter_map(|bucket| bucket.over(charge, then));
         if let Some(over) = over.max_by_key(|over| over.returns_in) {
             return Err(over);
         }
-        for Bucket { limit, count } in &mut allowance.buckets {
-            count.add(charge.of(limit.unit), then);
+        for bucket in &mut allowance.buckets {
+            let (sent, answer) = by_time(charge, bucket.limit.unit);
+            bucket.count.add(sent, then);
+            bucket.reserved = bucket.reserved.saturating_add(answer);
         }
+        self.admitted += 1;
         Ok(Some(Debit {
             client: client.clone(),
             ask,
             charge,
             then,
+            number: self.admitted,
         }))
     }
 
-    /// The request has ended: of tokens, what its answer used counts; `None` if there was no answer.
-    pub fn settle(&mut self, debit: Debit, used: Option<Used>, now: Now) {
+    /// The request has ended, and was sent so many times. Of tokens, its prompt counts each time, and what its answer
+    /// used; `None` if there was no answer.
+    pub fn settle(&mut self, debit: Debit, sent: u32, used: Option<Used>, now: Now) {
         self.ends(&debit, now, |ratio| {
-            let real = used.map(|used| ratio.settle(debit.ask, debit.charge, used));
-            let real = real.unwrap_or_default();
-            move |unit| {
-                if unit == Unit::AtOnce {
-                    0
-                } else {
-                    real.of(unit)
-                }
-            }
+            let answered = used.map(|used| ratio.settle(debit.ask, debit.charge, used));
+            let unanswered = u64::from(sent).saturating_sub(answered.iter().count() as u64);
+            let prompts = debit.charge.tokens_in.saturating_mul(unanswered);
+            let answered = answered.unwrap_or_default();
+            Some(Charge {
+                tokens_in: answered.tokens_in.saturating_add(prompts),
+                ..answered
+            })
         });
     }
 
     /// Nobody was asked: nothing was used.
     pub fn refund(&mut self, debit: Debit, now: Now) {
-        self.ends(&debit, now, |_| |_| 0);
+        self.ends(&debit, now, |_| None);
     }
 
-    fn ends<R: Fn(Unit) -> u64>(
-        &mut self,
-        debit: &Debit,
-        now: Now,
-        real: impl FnOnce(&mut Ratio) -> R,
-    ) {
+    fn ends(&mut self, debit: &Debit, now: Now, real: impl FnOnce(&mut Ratio) -> Option<Charge>) {
         let at = self.running.advance(now);
         let Some(allowance) = self.clients.get_mut(&debit.client) else {
             return;
         };
         let real = real(&mut allowance.ratio);
-        for Bucket { limit, count } in &mut allowance.buckets {
-            let charged = debit.charge.of(limit.unit);
-            count.correct(charged, real(limit.unit), debit.then, at);
+        let buckets = allowance.buckets.iter_mut();
+        for bucket in buckets.filter(|bucket| bucket.since < debit.number) {
+            let unit = bucket.limit.unit;
+            let (charged, reserved) = by_time(debit.charge, unit);
+            let real = real.filter(|_| unit != Unit::AtOnce);
+            let (sent, answer) = real.map_or((0, 0), |real| by_time(real, unit));
+            bucket.reserved = bucket.reserved.saturating_sub(reserved);
+            bucket.count.correct(charged, sent, debit.then, at);
+            if answer > 0 {
+                bucket.count.add(answer, at);
+            }
         }
     }
 
@@ -182,7 +209,25 @@ impl Allowances {
     }
 }
 
+/// How much of it is used when a request is sent, and how much by its answer.
+fn by_time(charge: Charge, unit: Unit) -> (u64, u64) {
+    charge.by_time(Charge::default(), unit)
+}
+
 impl Bucket {
+    fn new(limit: Limit, since: u64) -> Self {
+        Self {
+            count: Count::new(limit.unit, limit.per, limit.ends),
+            limit,
+            reserved: 0,
+            since,
+        }
+    }
+
+    fn used(&self, at: Moment) -> u64 {
+        self.count.used(at).saturating_add(self.reserved)
+    }
+
     /// Whether a limit counts the same in the same window.
     fn counts_as(&self, limit: &Limit) -> bool {
         let kind = |limit: &Limit| (limit.unit, limit.per, limit.ends);
@@ -196,16 +241,21 @@ impl Bucket {
         // An estimate above the whole limit waits for an empty bucket, not for ever.
         let need = charge.of(unit).min(amount);
         let most = amount - need;
-        (self.count.used(at) > most).then(|| Over {
-            limit: amount,
-            unit,
-            per,
-            returns_in: self.count.until(most, at).unwrap_or_default(),
+        (self.used(at) > most).then(|| {
+            // An answer under way may end at any moment.
+            let most = most.checked_sub(self.reserved);
+            let returns_in = most.and_then(|most| self.count.until(most, at));
+            Over {
+                limit: amount,
+                unit,
+                per,
+                returns_in: returns_in.unwrap_or_default(),
+            }
         })
     }
 
     fn view(&self, at: Moment) -> AllowanceView {
-        let used = self.count.used(at);
+        let used = self.used(at);
         AllowanceView {
             unit: self.limit.unit,
             limit: self.limit.amount,

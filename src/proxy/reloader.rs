@@ -58,8 +58,9 @@ impl Reloader {
         if let Some(keeper) = &self.keeper {
             keeper.accounts(&config.accounts);
         }
-        set_clients(&self.registry, config);
         self.refresher.settle(lists).await;
+        // Right before the swap: until then the clients of before are served.
+        set_clients(&self.registry, config);
         self.app.settle(config, Arc::new(walker));
         self.log.set_level(config.log_level);
         (self.client, self.connect_timeout) = (client, config.connect_timeout);

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use super::Registry;
+use super::drawn::used_by;
+use crate::answer::Usage;
 use crate::clock::Now;
 use crate::ledger::{Debit, Used};
 
-/// Charged when the request comes, and settled once, on drop, by what its answer used. A request for which nobody
-/// was asked costs nothing; one whose client went away in the meantime has asked all the same.
+/// Charged when the request comes, and settled once, on drop, by what its answer used and by the
+/// prompt for each attempt without one. A request for which nobody was asked costs nothing; one whose client went away
+/// in the meantime has asked all the same.
 #[derive(Debug)]
 pub struct Admitted {
     registry: Arc<Registry>,
@@ -37,6 +40,11 @@ impl Admitted {
         self.asked = self.asked.saturating_sub(1);
     }
 
+    /// A plain answer of this many bytes, which is settled already where it was drawn from, is passed on.
+    pub fn answered(mut self, usage: Usage, bytes: usize) {
+        self.used(used_by(usage, bytes));
+    }
+
     /// What the answer has used.
     pub(super) fn used(&mut self, used: Used) {
         self.used = Some(used);
@@ -50,7 +58,7 @@ impl Drop for Admitted {
         };
         let mut allowances = self.registry.allowances();
         if self.asked > 0 {
-            allowances.settle(debit, self.used, Now::read());
+            allowances.settle(debit, self.asked, self.used, Now::read());
         } else {
             allowances.refund(debit, Now::read());
         }

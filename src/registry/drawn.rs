@@ -117,7 +117,7 @@ impl Drawn {
 
     /// The provider stated what was used; one half of it alone is ignored.
     pub fn told(&mut self, used: Usage) {
-        self.told = used.prompt.zip(used.completion).or(self.told);
+        self.told = both(used).or(self.told);
     }
 
     /// A plain answer of this many bytes has arrived in full.
@@ -147,17 +147,29 @@ impl Drawn {
     }
 }
 
+/// Tokens of prompt and answer; one half of it alone is ignored.
+fn both(used: Usage) -> Option<(u64, u64)> {
+    used.prompt.zip(used.completion)
+}
+
+fn used(told: Option<(u64, u64)>, bytes: u64) -> Used {
+    match told {
+        Some((tokens_in, tokens_out)) => Used::Told {
+            tokens_in,
+            tokens_out,
+        },
+        None => Used::Received { bytes },
+    }
+}
+
+/// What a plain answer of so many bytes has used.
+pub(super) fn used_by(usage: Usage, bytes: usize) -> Used {
+    used(both(usage), bytes as u64)
+}
+
 impl Drop for Drawn {
     fn drop(&mut self) {
-        let used = match self.told {
-            Some((tokens_in, tokens_out)) => Used::Told {
-                tokens_in,
-                tokens_out,
-            },
-            None => Used::Received {
-                bytes: self.received.text(),
-            },
-        };
+        let used = used(self.told, self.received.text());
         if let Some(client) = &mut self.client {
             client.used(used);
         }

@@ -47,7 +47,9 @@ impl Current {
 
     /// From now on requests begin with these settings.
     pub fn settle(&self, config: &Config, walker: Arc<Walker>) {
-        self.app.store(Arc::new(self.load().under(config, walker)));
+        let app = Arc::new(self.load().under(config, walker));
+        self.app.store(Arc::clone(&app));
+        app.gate.is_in_force();
     }
 
     /// Notes what became of a change.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep};
 
 use super::error::ProxyError;
@@ -30,6 +30,8 @@ const HELD: usize = 64;
 #[derive(Debug)]
 pub(super) struct Gate {
     clients: Clients,
+    /// Those of the settings in force, whichever this gate is of.
+    in_force: watch::Sender<Clients>,
     tried: Arc<Tried>,
 }
 
@@ -39,6 +41,13 @@ struct Tried {
     /// A std lock, held to look up one address.
     guesses: Mutex<(Guesses, Seldom)>,
     held: Semaphore,
+}
+
+/// An admin's key that lets in what lasts, for as long as it is one.
+pub(super) struct Pass {
+    /// Those that hold the key.
+    headers: HeaderMap,
+    clients: watch::Receiver<Clients>,
 }
 
 /// Neither let in nor answered: the connection is closed.
@@ -53,6 +62,7 @@ impl Gate {
             held: Semaphore::new(HELD),
         };
         Self {
+            in_force: watch::Sender::new(clients.clone()),
             clients,
             tried: Arc::new(tried),
         }
@@ -62,7 +72,30 @@ impl Gate {
     pub(super) fn with_clients(&self, clients: Clients) -> Self {
         Self {
             clients,
+            in_force: self.in_force.clone(),
             tried: Arc::clone(&self.tried),
+        }
+    }
+
+    /// Its clients are those of the settings in force from now on.
+    pub(super) fn is_in_force(&self) {
+        self.in_force.send_replace(self.clients.clone());
+    }
+
+    /// A pass with the key of a request.
+    pub(super) fn pass(&self, headers: &HeaderMap) -> Pass {
+        let mut own = HeaderMap::new();
+        for name in [AUTHORIZATION, API_KEY] {
+            for value in headers.get_all(&name) {
+                own.append(name.clone(), value.clone());
+            }
+        }
+        let mut clients = self.in_force.subscribe();
+        // They may be others by now than when the request was let in.
+        clients.mark_changed();
+        Pass {
+            headers: own,
+            clients,
         }
     }
 
@@ -115,31 +148,46 @@ impl Gate {
     }
 }
 
-/// The client with the key of a request, which may be in `Authorization: Bearer` or in `x-api-key`: agents configured
-/// with one key send another vendor's in the other.
-fn client_of<'c>(headers: &HeaderMap, clients: &'c Clients) -> Result<&'c Arc<Client>, ProxyError> {
-    let bearer = only(headers, &AUTHORIZATION)?.and_then(bearer);
-    if let Some(client) = bearer.and_then(|token| clients.of(token)) {
-        return Ok(client);
-    }
-    let other = only(headers, &API_KEY)?
-        .map(<[u8]>::trim_ascii)
-        .filter(|token| !token.is_empty());
-    match (bearer, other) {
-        (None, None) => Err(ProxyError::MissingKey),
-        (_, other) => other
-            .and_then(|token| clients.of(token))
-            .ok_or(ProxyError::InvalidKey),
+impl Pass {
+    /// Returns when its key is no longer an admin's.
+    pub(super) async fn ends(&mut self) {
+        while self.clients.changed().await.is_ok() {
+            let clients = self.clients.borrow_and_update();
+            if !client_of(&self.headers, &clients).is_ok_and(|client| client.admin) {
+                return;
+            }
+        }
     }
 }
 
-/// The only value of a header. With two, choosing one would be a guess.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, ProxyError> {
+/// The client with the key of a request, which may be in `Authorization: Bearer` or in `x-api-key`: agents configured
+/// with one key send another vendor's in the other.
+fn client_of<'c>(headers: &HeaderMap, clients: &'c Clients) -> Result<&'c Arc<Client>, ProxyError> {
+    let bearer = only(headers, &AUTHORIZATION).map(|value| value.and_then(bearer));
+    let other = only(headers, &API_KEY).map(|value| {
+        let value = value.map(<[u8]>::trim_ascii);
+        value.filter(|token| !token.is_empty())
+    });
+    let tokens = [bearer, other];
+    let mut known = tokens.iter().flatten().flatten();
+    match known.find_map(|token| clients.of(token)) {
+        Some(client) => Ok(client),
+        None if tokens.iter().all(|token| *token == Ok(None)) => Err(ProxyError::MissingKey),
+        None => Err(ProxyError::InvalidKey),
+    }
+}
+
+/// There are two, and choosing one would be a guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ambiguous;
+
+/// The only value of a header.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, Ambiguous> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().map(HeaderValue::as_bytes);
     match values.next() {
         None => Ok(value),
-        Some(_) => Err(ProxyError::InvalidKey),
+        Some(_) => Err(Ambiguous),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Named clients: who asks, what each may ask, and what only an admin sees (spec §13).
 
 use http::Method;
+use http_body_util::BodyExt as _;
 use serde_json::json;
 use simulator::{Answer as Said, Plan, PlanEnd, Step};
 
@@ -150,6 +151,49 @@ async fn s13_what_is_for_admins_is_for_nobody_else() {
         (&refused["type"], &refused["error"]["type"]),
         (&json!("error"), &json!("permission_error"))
     );
+}
+
+/// Whoever listens when the settings change hears more only with a key that is still an admin's.
+#[tokio::test]
+async fn s13_the_events_end_for_whoever_is_an_admin_no_longer() {
+    const ADMIN: &str = "[[clients]]\nname = 'alice'\nadmin = true\n";
+    const OTHER: (&str, &str) = (
+        "PROXY_API_KEY",
+        "alice:new-of-alice-01,ci:key-of-alice-0123,proxy-key-for-tests",
+    );
+    const GONE: (&str, &str) = ("PROXY_API_KEY", "ci:key-of-ci-0123456,proxy-key-for-tests");
+    #[rustfmt::skip]
+    let rows: [(&str, &[_], bool); 5] = [
+        ("the same",           &[KEYS, ("CONFIG_FILE", ADMIN), ("LOG_LEVEL", "debug")],              false),
+        ("no admin",           &[KEYS, ("CONFIG_FILE", "[[clients]]\nname = 'alice'\n")],            true),
+        ("no such client",     &[GONE],                                                              true),
+        ("another admin's key", &[OTHER],                                                             false),
+        ("another's key",      &[OTHER, ("CONFIG_FILE", "[[clients]]\nname = 'ci'\n")],              true),
+    ];
+    for (what, settings, expected) in rows {
+        let rig = Rig::with(abc(), &[KEYS, ("CONFIG_FILE", ADMIN)]).await;
+        let authorization = format!("Bearer {ALICE}");
+        let headers = [("authorization", authorization.as_str())];
+        let events = rig.open("GET", "/admin/events", &headers, "").await;
+        assert_eq!(events.status(), 200, "{what}");
+        let mut events = events.into_body();
+        rig.settle(settings).await;
+        assert_eq!(chat_by(&rig, PROXY_KEY).await.status, 200, "{what}");
+        let mut text = String::new();
+        let ended = loop {
+            match events.frame().await {
+                None => break true,
+                Some(frame) => {
+                    let data = frame.unwrap().into_data().unwrap();
+                    text += std::str::from_utf8(&data).unwrap();
+                }
+            }
+            if text.contains("event: request") {
+                break false;
+            }
+        };
+        assert_eq!(ended, expected, "{what}: {text}");
+    }
 }
 
 #[tokio::test]

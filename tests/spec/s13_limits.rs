@@ -29,11 +29,14 @@ fn doors() -> [(&'static str, Value); 4] {
 
 /// A proxy at which alice has these limits.
 async fn rig(limits: &str) -> Rig {
-    let file = format!(
+    Rig::paused(abc(), &[KEYS, ("CONFIG_FILE", &file(limits))]).await
+}
+
+fn file(limits: &str) -> String {
+    format!(
         "[[clients]]\nname = 'alice'\nlimits = [{limits}]\n\
          [providers.openrouter]\nlimits = [{{ tokens = 900000, per = 'day' }}]\n"
-    );
-    Rig::paused(abc(), &[KEYS, ("CONFIG_FILE", &file)]).await
+    )
 }
 
 async fn alice_with(rig: &Rig, key: &str, path: &str, body: &Value) -> Answer {
@@ -152,7 +155,7 @@ async fn s13_tokens_are_charged_at_the_start_and_settled_by_what_was_used() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s13_what_brought_no_answer_uses_no_tokens_and_what_was_not_asked_uses_nothing() {
+async fn s13_what_brought_no_answer_uses_its_prompt_each_time_and_what_was_not_asked_nothing() {
     let rig =
         rig("{ requests = 9, per = 'day' }, { tokens = 9000, per = 'day' }, { at_once = 2 }").await;
     let (path, body) = &doors()[0];
@@ -161,10 +164,50 @@ async fn s13_what_brought_no_answer_uses_no_tokens_and_what_was_not_asked_uses_n
     rig.anew(abc().others(Step::status(500, &[], ""))).await;
     assert_eq!(alice(&rig, path, body).await.status, 503);
     assert_eq!(rig.asked(), "a b c");
-    assert_eq!(used(&rig).await, [1, 0, 0], "what failed");
+    let prompts = tokens(&rig).await;
+    assert!(prompts > 2 && prompts % 3 == 0, "{prompts}");
+    assert_eq!(used(&rig).await, [1, prompts, 0], "what failed");
     assert_eq!(alice(&rig, path, body).await.status, 503);
     assert_eq!(rig.asked(), "");
-    assert_eq!(used(&rig).await, [1, 0, 0], "what nobody was asked");
+    assert_eq!(used(&rig).await, [1, prompts, 0], "what nobody was asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s13_a_client_that_leaves_before_its_answer_begins_has_used_its_prompt() {
+    let slow = Step::from(simulator::Answer {
+        first_delay_ms: 5000,
+        ..simulator::Answer::text("hello")
+    });
+    let rig = rig("{ tokens = 9000, per = 'day' }").await;
+    rig.anew(abc().others(slow)).await;
+    let path = "/v1/chat/completions";
+    for body in [Rig::hello(), Rig::hello_stream()] {
+        let before = used(&rig).await[0];
+        let left = tokio::time::timeout(Duration::from_secs(1), alice(&rig, path, &body)).await;
+        assert!(left.is_err());
+        sleep(Duration::from_secs(1)).await;
+        let [after] = used(&rig).await[..] else {
+            panic!("one limit");
+        };
+        assert!(after > before, "{body}: {after}");
+        assert_eq!(after, tokens(&rig).await, "{body}");
+    }
+}
+
+/// Nobody had more to say, so what there is is passed on, and counts.
+#[tokio::test(start_paused = true)]
+async fn s13_an_empty_answer_that_is_passed_on_counts_like_any_other() {
+    for body in [Rig::hello(), Rig::hello_stream()] {
+        let silent = Step::from(simulator::Answer::text(""));
+        let file = file("{ tokens = 9000, per = 'day' }");
+        let settings = [KEYS, ("CONFIG_FILE", &file), ("MAX_FALLBACK_ATTEMPTS", "1")];
+        let rig = Rig::paused(abc().others(silent), &settings).await;
+        let answer = alice(&rig, "/v1/chat/completions", &body).await;
+        assert_eq!(answer.status, 200, "{body}: {answer:?}");
+        assert_eq!(rig.asked(), "a");
+        let told = tokens(&rig).await;
+        assert_eq!(used(&rig).await, [told], "{body}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

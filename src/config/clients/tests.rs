@@ -75,6 +75,7 @@ fn s13_clients_of_the_file() {
     const ALICE: &str = "[[clients]]\nname = 'alice'\nkey = { env = 'ALICE_KEY' }\n";
     const DOOR: (&str, &str) = ("PROXY_API_KEY", "door-key");
     let key = ("ALICE_KEY", "alice-key");
+    let default = "[[clients]]\nname = 'default'\n";
     let ci = "[[clients]]\nname = 'ci'\nadmin = true\n";
     #[rustfmt::skip]
     let rows: &[(Set<'_>, String, &str)] = &[
@@ -84,6 +85,7 @@ fn s13_clients_of_the_file() {
         (&[("ALICE_KEY", "'one-key',two-key")],   ALICE.to_owned(),       "alice (no admin): one-key two-key"),
         (&[("ALICE_KEY", "a:b")],                 ALICE.to_owned(),       "alice (no admin): a:b"),
         (&[("PROXY_API_KEY", "alice:sk-1"), key], ALICE.to_owned(),       "alice (no admin): sk-1 alice-key alice:sk-1"),
+        (&[("PROXY_API_KEY", "one-key,two-key,ci:sk-1")], default.to_owned(), "default (no admin): one-key two-key; ci: sk-1 ci:sk-1"),
         (&[("PROXY_API_KEY", "ci:sk-1")],         ci.to_owned(),          "ci: sk-1 ci:sk-1"),
         (&[],                                     ALICE.to_owned(),       "CONFIG_FILE line 1: ALICE_KEY is not set, and the file names it as the key of client alice"),
         (&[DOOR],                                 ci.to_owned(),          "CONFIG_FILE line 1: client ci has no key: write key = { env = \"SOME_KEY\" }, or put ci:KEY into PROXY_API_KEY"),

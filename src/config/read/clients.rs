@@ -56,8 +56,8 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
         found
     }
 
-    /// A client's key is the proxy's: inventing one would be useless. Returns the first in the variable, else the
-    /// one of the file that can see most.
+    /// A client's key is the proxy's: inventing one would be useless. Returns the first that is an admin's, else the
+    /// first. A key that the file names need not be known here: the proxy may run elsewhere.
     pub(super) fn door_key(&mut self, beside: &Beside<'_>) -> Option<Secret> {
         let variable = self.given(NAME).filter(|text| !text.is_empty());
         if variable.is_none() && beside.file.clients.is_empty() {
@@ -67,17 +67,36 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
                     .to_owned(),
             );
         }
-        let clients = match variable {
-            Some(text) => match clients::read(Some(&text), &[], &beside.file_is.name) {
-                Ok(read) => read.clients,
-                Err(problems) => {
-                    self.problems.extend(problems);
-                    return None;
-                }
-            },
-            None => self.clients(beside).clients?,
+        let file = &beside.file_is.name;
+        let read = |described: &[Described<'_>]| {
+            let read = clients::read(variable.as_deref(), described, file);
+            read.map(|read| read.clients)
         };
-        clients.own_key().cloned()
+        let named = match variable.as_ref().map(|_| read(&[])).transpose() {
+            Ok(named) => named.unwrap_or_default(),
+            Err(problems) => {
+                self.problems.extend(problems);
+                return None;
+            }
+        };
+        let described = beside.file.clients.iter().filter_map(|client| {
+            let text = client.key.as_ref();
+            let text = text.and_then(|key| key_text(client, key, beside).ok());
+            let text = text.map(|(text, variable)| (text, variable.name));
+            let has_key = text.is_some() || named.iter().any(|other| other.name == client.name);
+            has_key.then_some(Described { client, text })
+        });
+        let described: Vec<_> = described.collect();
+        if variable.is_none() && described.is_empty() {
+            return self.clients(beside).clients?.own_key().cloned();
+        }
+        match read(&described) {
+            Ok(clients) => clients.own_key().cloned(),
+            Err(problems) => {
+                self.problems.extend(problems);
+                None
+            }
+        }
     }
 
     /// The text of the variable, which is not required where the file names a client.

@@ -53,7 +53,7 @@ fn sends(allowances: &mut Allowances, tokens: u64, now: Now) -> String {
                 tokens_in: tokens,
                 tokens_out: tokens,
             };
-            allowances.settle(debit, Some(used), now);
+            allowances.settle(debit, 1, Some(used), now);
             "ok".to_owned()
         }
         Ok(None) => "no limits".to_owned(),
@@ -103,7 +103,7 @@ fn s13_requests_at_once_are_counted_while_they_last() {
     let over = allowances.admit(&alice(), ask(9), at(1)).unwrap_err();
     assert_eq!((over.limit, over.returns_in), (1, Duration::ZERO));
     assert_eq!(allowances.of(&alice(), at(1))[0].used, 1);
-    allowances.settle(first, None, at(2));
+    allowances.settle(first, 1, None, at(2));
     assert_eq!(sends(&mut allowances, 9, at(2)), "ok");
     assert_eq!(sends(&mut allowances, 9, at(2)), "ok");
 }
@@ -114,14 +114,16 @@ fn s13_what_was_used_counts_in_the_end() {
         tokens_in,
         tokens_out,
     };
-    type Row<'a> = (&'a str, Option<Option<Used>>, [u64; 2]);
+    type Row<'a> = (&'a str, Option<(u32, Option<Used>)>, [u64; 2]);
     #[rustfmt::skip]
-    let rows: [Row<'_>; 4] = [
+    let rows: [Row<'_>; 6] = [
         // how it ended                                  requests, tokens
-        ("nobody was asked",         None,                        [0, 0]),
-        ("no answer",                Some(None),                  [1, 0]),
-        ("with usage",               Some(Some(told(30, 12))),    [1, 42]),
-        ("without",                  Some(Some(Used::Received { bytes: 80 })), [1, 45]),
+        ("nobody was asked",         None,                            [0, 0]),
+        ("no answer",                Some((1, None)),                 [1, 25]),
+        ("no answer, three times",   Some((3, None)),                 [1, 75]),
+        ("with usage",               Some((1, Some(told(30, 12)))),   [1, 42]),
+        ("with usage, the second",   Some((2, Some(told(30, 12)))),   [1, 67]),
+        ("without",                  Some((1, Some(Used::Received { bytes: 80 }))), [1, 45]),
     ];
     for (how, end, expected) in rows {
         let limits = [
@@ -140,10 +142,73 @@ fn s13_what_was_used_counts_in_the_end() {
         assert_eq!(used(&allowances), [1, 25], "as estimated");
         match end {
             None => allowances.refund(debit, at(9)),
-            Some(used) => allowances.settle(debit, used, at(9)),
+            Some((sent, used)) => allowances.settle(debit, sent, used, at(9)),
         }
         assert_eq!(used(&allowances), expected, "{how}");
     }
+}
+
+/// An answer is used when it comes: a minute or a day later than its prompt.
+#[test]
+fn s13_a_long_answer_counts_in_the_window_in_which_it_ends() {
+    let utc = Some(Ends::Utc);
+    #[rustfmt::skip]
+    let rows = [
+        // limit                                    ends at s, used then, and so long after its beginning
+        (limit(999, Unit::Tokens, Per::Minute, None),    50, 70, 51, 70),
+        (limit(999, Unit::Tokens, Per::Minute, None),    50, 70, 90, 40),
+        (limit(999, Unit::Tokens, Per::Minute, None),    90, 40, 149, 40),
+        (limit(999, Unit::Tokens, Per::Minute, None),    90, 40, 151, 0),
+        (limit(999, Unit::TokensIn, Per::Minute, None),  90, 0, 91, 0),
+        (limit(999, Unit::Requests, Per::Minute, None),  90, 0, 91, 0),
+        (limit(999, Unit::Tokens, Per::Day, utc),        43_100, 70, 43_199, 70),
+        (limit(999, Unit::Tokens, Per::Day, utc),        43_300, 40, 80_000, 40),
+    ];
+    for (limit, ends, expected, later, then) in rows {
+        let mut allowances = with(std::slice::from_ref(&limit));
+        let debit = allowances.admit(&alice(), ask(25), at(0)).unwrap().unwrap();
+        let used = Used::Told {
+            tokens_in: 30,
+            tokens_out: 40,
+        };
+        allowances.settle(debit, 1, Some(used), at(ends));
+        let used = |at| allowances.of(&alice(), at)[0].used;
+        assert_eq!(used(at(ends)), expected, "{limit:?} {ends}");
+        assert_eq!(used(at(later)), then, "{limit:?} {later}");
+    }
+}
+
+#[test]
+fn s13_the_longest_answer_is_reserved_until_the_request_has_ended() {
+    let asks = |max_tokens| Ask {
+        max_tokens,
+        ..ask(10)
+    };
+    let usage = |tokens_out| {
+        Some(Used::Told {
+            tokens_in: 10,
+            tokens_out,
+        })
+    };
+    let mut allowances = with(&[limit(100, Unit::Tokens, Per::Minute, None)]);
+    let over = |allowances: &mut Allowances, ask, now| {
+        let told = allowances.admit(&alice(), ask, now);
+        told.map(|_| ()).map_err(|over| over.returns_in.as_secs())
+    };
+    let first = allowances.admit(&alice(), asks(Some(80)), at(0));
+    let first = first.unwrap().unwrap();
+    assert_eq!(allowances.of(&alice(), at(1))[0].used, 90);
+    assert_eq!(over(&mut allowances, asks(Some(80)), at(1)), Err(0));
+    // Its prompt has left the window, its answer is still under way.
+    assert_eq!(over(&mut allowances, asks(Some(80)), at(90)), Err(0));
+    allowances.settle(first, 1, usage(20), at(90));
+    assert_eq!(allowances.of(&alice(), at(90))[0].used, 20);
+    // Now its usual answer is known.
+    let second = allowances.admit(&alice(), asks(None), at(91));
+    let second = second.unwrap().unwrap();
+    assert_eq!(allowances.of(&alice(), at(91))[0].used, 50);
+    allowances.refund(second, at(92));
+    assert_eq!(allowances.of(&alice(), at(92))[0].used, 20);
 }
 
 #[test]
@@ -157,8 +222,25 @@ fn s13_new_limits_keep_what_was_used_of_the_old_ones() {
     };
     assert_eq!(sends(&mut allowances, 9, at(2)), "58");
     allowances.set([(&alice(), &[][..])]);
-    allowances.settle(under_way, None, at(3));
+    allowances.settle(under_way, 1, None, at(3));
     assert_eq!(sends(&mut allowances, 9, at(4)), "no limits");
+    // Whoever is gone has no fresh allowance while its last requests begin, nor after a second change.
+    allowances.set([(&alice(), &[per_minute(1)][..])]);
+    assert_eq!(sends(&mut allowances, 9, at(4)), "ok");
+    allowances.set([(&ClientName::unnamed(1), &[per_minute(1)][..])]);
+    assert_eq!(sends(&mut allowances, 9, at(5)), "59");
+    allowances.set([]);
+    assert_eq!(sends(&mut allowances, 9, at(5)), "no limits");
+    allowances.set([]);
+    assert!(allowances.is_empty());
+    // A request of before owes nothing to a limit that came later, and gives nothing back to it.
+    let tokens = |amount| limit(amount, Unit::Tokens, Per::Minute, None);
+    allowances.set([(&alice(), &[per_minute(9)][..])]);
+    let before = allowances.admit(&alice(), ask(9), at(5)).unwrap().unwrap();
+    allowances.set([(&alice(), &[tokens(99)][..])]);
+    assert_eq!(sends(&mut allowances, 9, at(6)), "ok");
+    allowances.refund(before, at(7));
+    assert_eq!(allowances.of(&alice(), at(7))[0].used, 18);
     let other = ClientName::unnamed(1);
     assert!(allowances.admit(&other, ask(9), at(4)).unwrap().is_none());
 }

@@ -17,6 +17,7 @@ use crate::clock::{Now, rfc3339};
 use crate::live::AttemptRecord;
 use crate::server::App;
 use crate::server::error::ProxyError;
+use crate::server::gate::Pass;
 use crate::server::phases::Phases;
 use crate::server::reply::{Flow, ReplyBody};
 use crate::telemetry::{Happening, Heard, Listener};
@@ -30,8 +31,12 @@ const GATHER: Duration = Duration::from_millis(100);
 const AT_ONCE: usize = 256;
 const COMMENT: Bytes = Bytes::from_static(b": nothing has happened for a while\n\n");
 
-/// Adds a listener.
-pub(super) fn listen(app: &App, phases: &Phases) -> Result<Response<ReplyBody>, ProxyError> {
+/// Adds a listener, for as long as its pass is good.
+pub(super) fn listen(
+    app: &App,
+    pass: Pass,
+    phases: &Phases,
+) -> Result<Response<ReplyBody>, ProxyError> {
     if app.is_draining() {
         return Err(ProxyError::ShuttingDown);
     }
@@ -46,6 +51,7 @@ pub(super) fn listen(app: &App, phases: &Phases) -> Result<Response<ReplyBody>, 
         next: next(Sources {
             listener,
             changes: app.registry.changes(),
+            pass,
         }),
         heartbeat: Box::pin(sleep_until(Instant::now() + HEARTBEAT)),
         gathered: Box::pin(sleep_until(Instant::now())),
@@ -69,6 +75,7 @@ struct Events {
 struct Sources {
     listener: Listener,
     changes: watch::Receiver<()>,
+    pass: Pass,
 }
 
 /// The next event; without one if nothing more will come.
@@ -77,6 +84,9 @@ type Next = Pin<Box<dyn Future<Output = (Option<Bytes>, Sources)> + Send>>;
 fn next(mut sources: Sources) -> Next {
     Box::pin(async move {
         let heard = tokio::select! {
+            // Whoever is an admin no longer hears nothing more.
+            biased;
+            () = sources.pass.ends() => None,
             heard = sources.listener.next() => heard.map(|heard| tell(&heard)),
             changed = sources.changes.changed() => {
                 changed.is_ok().then(|| event("changed", &Nothing {}))

@@ -60,7 +60,7 @@ pub(super) async fn answer(
         }
         Admin::Events => {
             app.leave_body(&request, phases);
-            events::listen(app, phases)
+            events::listen(app, app.gate.pass(request.headers()), phases)
         }
         Admin::Explain => {
             let caller = app.walker.caller(client, request.headers());
