@@ -96,10 +96,15 @@ pub fn from_unix_millis(millis: u64) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis))
 }
 
-/// `at` as RFC 3339 in UTC with milliseconds, as log lines and JSON answers write it.
+/// The latest date that is spelt: the last millisecond of the year 9999.
+const LATEST: Duration = Duration::from_millis(253_402_300_799_999);
+
+/// `at` as RFC 3339 in UTC with milliseconds, as log lines and JSON answers write it. It has four digits for the year,
+/// so a date before 1970 or after 9999, which only a clock that is set wrong can give, is the nearest that it can spell.
 #[must_use]
 pub fn rfc3339(at: SystemTime) -> String {
-    let at = time::OffsetDateTime::from(at);
+    let since = at.duration_since(SystemTime::UNIX_EPOCH);
+    let at = time::OffsetDateTime::UNIX_EPOCH + since.unwrap_or_default().min(LATEST);
     let digits = |number: u32, count: u32| {
         (0..count)
             .rev()
@@ -139,6 +144,19 @@ mod tests {
         for (millis, expected) in rows {
             let at = SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
             assert_eq!(rfc3339(at), expected);
+        }
+        // A clock may be set to anything.
+        let year = Duration::from_secs(366 * 86_400);
+        let latest = "9999-12-31T23:59:59.999Z";
+        #[rustfmt::skip]
+        let rows = [
+            (SystemTime::UNIX_EPOCH - year,                                "1970-01-01T00:00:00.000Z"),
+            (SystemTime::UNIX_EPOCH + LATEST + Duration::from_millis(1),   latest),
+            (from_unix_millis(i64::MAX as u64).unwrap(),                   latest),
+            (from_unix_millis(u64::MAX).unwrap(),                          latest),
+        ];
+        for (at, expected) in rows {
+            assert_eq!(rfc3339(at), expected, "{at:?}");
         }
     }
 }

@@ -2,12 +2,12 @@
 //! where keys go. A key that the user has put here for one address is not sent to another because a file has changed.
 //! Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::sources::Layer;
 use super::{Account, Config, SETTINGS, Setting, Sources};
-use crate::model::ProviderId;
+use crate::model::{KeyMark, ProviderId};
 use crate::provider::Provider;
 use crate::redact::Secret;
 
@@ -48,15 +48,19 @@ impl Sources {
 }
 
 impl Config {
-    /// The same settings, in which no key of `running` goes anywhere else than it does there: a provider at which one
-    /// would stays as it is, or off. Returns what waits for a restart because of that.
+    /// The same settings, in which no key goes anywhere else than it has gone so far: a provider at which one would
+    /// stays as it is in `running`, or off. Returns what waits for a restart because of that.
     ///
     /// # Errors
     /// If nobody is left.
-    pub fn holding(mut self, running: &Self) -> Result<(Self, Vec<String>), String> {
+    pub fn holding(
+        mut self,
+        running: &Self,
+        gone: &Destinations,
+    ) -> Result<(Self, Vec<String>), String> {
         let strays = |account: &Account| {
             let mut keys = account.under_each_key();
-            keys.any(|under| goes_elsewhere(&under, running))
+            keys.any(|under| gone.has_elsewhere(&under))
         };
         let strays: BTreeSet<ProviderId> = self
             .accounts
@@ -77,7 +81,7 @@ impl Config {
         Ok((self, waits))
     }
 
-    /// A provider as it runs, with those of its accounts that are still there.
+    /// A provider as it runs, with those of its accounts and their spare keys that are still there.
     fn hold(&mut self, id: &ProviderId, running: &Self) {
         let of = |config: &Self| {
             let accounts = config.accounts.iter();
@@ -85,9 +89,13 @@ impl Config {
             own.cloned().collect::<Vec<_>>()
         };
         let still = of(self);
+        let still: Vec<_> = still.iter().flat_map(Account::under_each_key).collect();
         let has = |key: Option<&Secret>| still.iter().any(|account| account.key.as_ref() == key);
         let mut own: Vec<_> = of(running);
         own.retain(|account| has(account.key.as_ref()));
+        for account in &mut own {
+            account.spares.retain(|spare| has(Some(&spare.key)));
+        }
         let mut rows = running.providers.iter();
         let row: Option<&Arc<Provider>> = rows.find(|row| row.id == *id && !own.is_empty());
         let place = self
@@ -117,15 +125,28 @@ impl Config {
     }
 }
 
-/// Whether a key that is in use would be sent somewhere else.
-fn goes_elsewhere(account: &Account, running: &Config) -> bool {
-    let accounts = running.accounts.iter().flat_map(Account::under_each_key);
-    let same = accounts.filter(|other| account.key.is_some() && other.key == account.key);
-    let before: BTreeSet<String> = same.flat_map(|other| addresses(&other)).collect();
-    !before.is_empty()
-        && !addresses(account)
-            .iter()
-            .all(|address| before.contains(address))
+/// Where each key has gone since the process started: one whose provider is off for a while is still the user's, put
+/// here for one address.
+#[derive(Clone, Debug, Default)]
+pub struct Destinations(BTreeMap<KeyMark, BTreeSet<String>>);
+
+impl Destinations {
+    /// The keys of these settings are in use.
+    pub fn note(&mut self, config: &Config) {
+        for account in config.accounts.iter().flat_map(Account::under_each_key) {
+            if let Some(key) = &account.key {
+                let known = self.0.entry(KeyMark::of([key.expose()])).or_default();
+                known.extend(addresses(&account));
+            }
+        }
+    }
+
+    /// Whether this account's key has gone somewhere, and not to this account's address.
+    fn has_elsewhere(&self, account: &Account) -> bool {
+        let key = account.key.as_ref();
+        let known = key.and_then(|key| self.0.get(&KeyMark::of([key.expose()])));
+        known.is_some_and(|known| addresses(account).iter().any(|at| !known.contains(at)))
+    }
 }
 
 /// Where an account's key goes.

@@ -49,6 +49,7 @@ pub(crate) use document::tests::{between, keep};
 pub use document::{Reach, env_example, env_file, markdown_table, markdown_tables};
 pub use env_file::text_in_folder;
 pub use error::ConfigError;
+pub use hold::Destinations;
 pub use read::listen_address;
 pub use sources::{Sources, folder_file_is_ours, foreign_variable, user_file};
 pub use table::{Group, Preset, SETTINGS, Setting};

@@ -18,7 +18,7 @@ pub use announce::announce;
 use watch::Watch;
 
 use crate::clock::Now;
-use crate::config::{Config, LogLevel, Seen, Sources};
+use crate::config::{Config, Destinations, LogLevel, Seen, Sources};
 use crate::proxy::Reloader;
 
 /// How often the files are looked at.
@@ -32,6 +32,8 @@ pub struct Reload {
     sources: Sources,
     seen: Seen,
     config: Config,
+    /// Where its keys have gone, and those before.
+    gone: Destinations,
     /// What was read last, in force or not: its files are looked at.
     read: Sources,
     watch: Watch,
@@ -56,6 +58,8 @@ impl Reload {
         most_connections: usize,
     ) -> Self {
         let seen = sources.look();
+        let mut gone = Destinations::default();
+        gone.note(&config);
         Self {
             started: sources.clone(),
             read: sources.clone(),
@@ -63,6 +67,7 @@ impl Reload {
             watch: Watch::of(seen.clone()),
             seen,
             config,
+            gone,
             reloader,
             most_connections,
         }
@@ -141,7 +146,9 @@ impl Reload {
         let checked = checked.await.map_err(|error| vec![error.to_string()])?;
         let (config, mut needs_restart) =
             checked.map_err(|error: crate::config::ConfigError| error.into_problems())?;
-        let (mut config, addresses) = config.holding(&self.config).map_err(|why| vec![why])?;
+        let (mut config, addresses) = config
+            .holding(&self.config, &self.gone)
+            .map_err(|why| vec![why])?;
         needs_restart.extend(addresses);
         let limits = &mut config.limits;
         limits.max_connections = limits.max_connections.min(self.most_connections);
@@ -164,6 +171,7 @@ impl Reload {
         let log = self.reloader.log();
         announce(log, &config, Some(&self.config));
         log.emit(LogLevel::Info, "settings_reloaded", &fields);
+        self.gone.note(&config);
         (self.sources, self.seen, self.config) = (read.sources, read.seen, config);
     }
 }

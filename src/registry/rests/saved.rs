@@ -167,8 +167,9 @@ impl Rests {
         let Some(due) = due.filter(|due| *due > given.wall) else {
             return;
         };
-        let latest = given.plus(ADVISED).wall;
-        self.restored_until = Some(due.min(latest));
+        // The clock may have been years ahead when they were saved.
+        let left = due.duration_since(given.wall).unwrap_or_default();
+        self.restored_until = Some(now.plus(left.min(ADVISED)).wall);
         for (whom, lessons) in saved.lessons {
             let subject = Subject::new(whom);
             for capability in lessons.lacks {
@@ -216,7 +217,7 @@ impl SavedRest {
 
     /// As told at `given`; `None` if it is over.
     fn back(self, given: Now, now: Now) -> Option<Cooling> {
-        let because = self.because.back()?;
+        let because = self.because.back(now)?;
         let longest = match because.limit() {
             Some(AccountLimit::Minute | AccountLimit::Day | AccountLimit::Key) => ADVISED,
             Some(AccountLimit::Quota) => QUOTA,
@@ -242,14 +243,16 @@ impl SavedRest {
 }
 
 impl SavedBecause {
-    fn back(self) -> Option<Because> {
+    /// It has happened, and a quota comes back within a month.
+    fn back(self, now: Now) -> Option<Because> {
         let free = self.free_requests;
+        let latest = now.plus(QUOTA).wall;
         Some(Because {
             model: ModelId::written(&self.model).ok()?,
             outcome: self.outcome,
             status: self.status,
             cause: self.cause,
-            at: from_unix_millis(self.at_ms)?,
+            at: from_unix_millis(self.at_ms)?.min(now.wall),
             of_quota: self.of_quota,
             out_of: self.out_of.map(|limit| OutOf {
                 limit,
@@ -257,7 +260,10 @@ impl SavedBecause {
                 free_requests: free.map(|free| FreeRequests {
                     limit: free.limit,
                     remaining: free.remaining,
-                    resets_at: free.resets_at_ms.and_then(from_unix_millis),
+                    resets_at: free
+                        .resets_at_ms
+                        .and_then(from_unix_millis)
+                        .map(|at| at.min(latest)),
                 }),
             }),
         })

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::Destinations;
 
 const GROQ: &str = "GROQ_API_KEY=gsk_0123456789abcdef0123";
 /// The text of a file before and after.
@@ -62,7 +63,10 @@ fn s12_2_a_key_in_use_goes_nowhere_else_before_a_restart() {
     };
     for (keys, file, keys_after, file_after, expected, waits) in rows {
         let before = config(keys, file);
-        let (held, told) = config(keys_after, file_after).holding(&before).unwrap();
+        let mut gone = Destinations::default();
+        gone.note(&before);
+        let after = config(keys_after, file_after);
+        let (held, told) = after.holding(&before, &gone).unwrap();
         assert_eq!(told.join(" "), waits, "{file_after}");
         let others = held
             .accounts
@@ -85,6 +89,77 @@ fn s12_2_a_key_in_use_goes_nowhere_else_before_a_restart() {
             .count();
         assert_eq!(on, usize::from(!expected.is_empty()), "{file_after}");
     }
+}
+
+/// The settings in force after each change, and what waited for a restart.
+fn after_each(changes: &[(&str, &str)]) -> Vec<(crate::config::Config, String)> {
+    let config = |(keys, text): &(&str, &str)| {
+        let sources = layers(&[], &[], "", &format!("{BOTH}{keys}"));
+        sources.with_file(text).config().unwrap()
+    };
+    let mut running = config(&changes[0]);
+    let mut gone = Destinations::default();
+    let put = changes.iter().map(|change| {
+        let (held, waits) = config(change).holding(&running, &gone).unwrap();
+        gone.note(&held);
+        running = held.clone();
+        (held, waits.join(" "))
+    });
+    put.collect()
+}
+
+#[test]
+fn s12_2_a_key_that_was_out_of_use_comes_back_to_its_own_address_only() {
+    let at = |host: &str| format!("[providers.groq]\nbase_url = 'http://{host}/v1'\n");
+    let (one, two) = (&*at("10.0.0.1"), &*at("10.0.0.2"));
+    let own = |id: &str, host: &str| {
+        format!("[providers.{id}]\nbase_url = 'http://{host}/v1'\nkeys = [{{ env = 'BOX_KEY' }}]\n")
+    };
+    let (boxed, renamed) = (&*own("box", "10.0.0.1"), &*own("crate", "10.0.0.2"));
+    let key = "BOX_KEY=box-key-0123456789";
+    #[rustfmt::skip]
+    let rows: [(&[(&str, &str)], &str, &str); 4] = [
+        // each change                                        where keys go      waits
+        (&[(GROQ, one), ("", one), (GROQ, one)],              "groq 10.0.0.1",   ""),
+        (&[(GROQ, one), ("", two), (GROQ, two)],              "",                "the address of groq"),
+        (&[(GROQ, one), ("", two), ("", two), (OTHER, two)],  "groq 10.0.0.2",   ""),
+        (&[(key, boxed), ("", ""), (key, renamed)],           "",                "the address of crate"),
+    ];
+    for (changes, expected, waits) in rows {
+        let (held, told) = after_each(changes).pop().unwrap();
+        let others = held.accounts.iter();
+        let others = others.filter(|account| !account.id.provider.is_openrouter());
+        let goes = others.map(|account| {
+            let base = account.base_url();
+            let host = base.split('/').nth(2).unwrap_or_default().to_owned();
+            format!("{} {host}", account.id.label)
+        });
+        let goes = goes.collect::<Vec<_>>().join(", ");
+        assert_eq!((&*goes, &*told), (expected, waits), "{changes:?}");
+    }
+}
+
+#[test]
+fn s12_2_a_spare_key_that_was_taken_out_is_out_of_use_whatever_waits() {
+    let at = |host: &str, keys: &[&str]| {
+        let each = keys.iter();
+        let each = each.map(|name| format!("{{ env = '{name}', account = 'team' }}"));
+        let keys = each.collect::<Vec<_>>().join(", ");
+        format!("[providers.box]\nbase_url = 'http://{host}/v1'\nkeys = [{keys}]\n")
+    };
+    let keys = "ONE_KEY=box-key-0123456789\nTWO_KEY=box-key-9876543210";
+    let before = at("10.0.0.1", &["ONE_KEY", "TWO_KEY"]);
+    let after = at("10.0.0.2", &["ONE_KEY"]);
+    let (held, waits) = after_each(&[(keys, &before), (keys, &after)])
+        .pop()
+        .unwrap();
+    assert_eq!(waits, "the address of box");
+    let mut accounts = held.accounts.iter();
+    let team = accounts
+        .find(|account| &*account.id.label == "team")
+        .unwrap();
+    assert_eq!(team.base_url(), "http://10.0.0.1/v1");
+    assert_eq!(team.under_each_key().count(), 1);
 }
 
 #[test]
