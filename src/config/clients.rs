@@ -231,8 +231,8 @@ fn warnings(clients: &Clients) -> Vec<String> {
             .collect();
         names.dedup();
         warnings.push(format!(
-            "PROXY_API_KEY: what stands before a colon is a client's name ({}), and the key is what stands behind \
-             it; as the whole may be a key of before, it is accepted as well",
+            "PROXY_API_KEY: the part before a colon is read as a client's name ({}), the part after it as the key. \
+             The whole is accepted as a key too, as it may be one from before there were names",
             names.join(", ")
         ));
     }

@@ -43,10 +43,10 @@ check('trouble: a wrong key is shown before any request, and after', async (demo
   await demo.situation({ upstream_key: 'sk-or-v1-the-right-one-0123456789' });
   await world(demo, 'wrong-key', { OPENROUTER_API_KEY: WRONG }, async (other, { page, open, allow }) => {
     allow(/502/);
-    await notReady(other, 'key_refused', /OpenRouter refuses the key \.\.\.aaaa \(HTTP 401\)\. Put a new one into \.env\./);
+    await notReady(other, 'key_refused', /OpenRouter refuses the key \.\.\.aaaa \(HTTP 401\)\. Put a new one into \.env: it counts/);
     await open();
     await reads(page, '#sentence', /OpenRouter refuses the key \.\.\.aaaa \(HTTP 401\)\./);
-    await reads(page, '#next-step', /Put a new one into \.env\./);
+    await reads(page, '#next-step', /Put a new one into \.env: it counts/);
     equal(await page.getAttribute('#banner', 'data-tone'), 'bad', 'the tone');
     await page.fill('#prompt', 'Hello');
     await page.click('#send');
