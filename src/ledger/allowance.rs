@@ -2,9 +2,12 @@
 //!
 //! By name, not by key: a key in place of another brings no fresh allowance.
 
+mod saved;
+
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
+pub use self::saved::SavedAllowances;
 use super::charge::{Ask, Charge, Ratio, Used};
 use super::count::Count;
 use super::time::{Moment, Running};
@@ -97,7 +100,8 @@ impl Allowances {
                 mut buckets, ratio, ..
             } = known;
             let kept = limits.iter().map(|limit| {
-                let same = buckets.iter().position(|bucket| bucket.counts_as(limit));
+                let kind = (limit.unit, limit.per, limit.ends);
+                let same = buckets.iter().position(|bucket| bucket.kind() == kind);
                 let same = same.map(|at| buckets.swap_remove(at));
                 let limit = limit.clone();
                 match same {
@@ -228,10 +232,9 @@ impl Bucket {
         self.count.used(at).saturating_add(self.reserved)
     }
 
-    /// Whether a limit counts the same in the same window.
-    fn counts_as(&self, limit: &Limit) -> bool {
-        let kind = |limit: &Limit| (limit.unit, limit.per, limit.ends);
-        kind(&self.limit) == kind(limit)
+    /// What it counts, in which window.
+    fn kind(&self) -> (Unit, Per, Option<Ends>) {
+        (self.limit.unit, self.limit.per, self.limit.ends)
     }
 
     fn over(&self, charge: Charge, at: Moment) -> Option<Over> {

@@ -4,11 +4,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::bucket::Bucket;
-use super::count::Count;
+use super::count::{Count, SavedCount};
+use super::saved::whole_nanos;
 use super::time::Moment;
-use super::{Ask, BucketId, Ledger, Per, Slot, Unit};
-use crate::clock::Now;
+use super::{Ask, BucketId, Ends, Ledger, Per, Slot, Unit};
+use crate::clock::{Now, from_unix_millis, unix_millis};
 use crate::model::ClientName;
 
 /// For so long after its last request a client is taken to want more.
@@ -56,7 +59,55 @@ impl Fair {
     }
 }
 
+/// When a client asked last: by the ledger's own time, and by date.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct SavedAsked(ClientName, u64, u64);
+
+impl Fair {
+    pub(super) fn save(&self) -> Vec<SavedAsked> {
+        let all = self.0.iter();
+        all.map(|(name, at)| {
+            SavedAsked(name.clone(), whole_nanos(at.running), unix_millis(at.wall))
+        })
+        .collect()
+    }
+
+    /// Takes that over; nobody has asked later than now.
+    pub(super) fn restore(&mut self, saved: Vec<SavedAsked>, at: Moment) {
+        for SavedAsked(name, running, wall) in saved {
+            let asked = Moment {
+                running: Duration::from_nanos(running).min(at.running),
+                wall: from_unix_millis(wall).unwrap_or(at.wall).min(at.wall),
+            };
+            self.0.insert(name, asked);
+        }
+    }
+}
+
 impl Shares {
+    pub(super) fn save(&self, at: Moment) -> Vec<(ClientName, SavedCount)> {
+        let all = self.0.iter();
+        all.filter_map(|(name, count)| Some((name.clone(), count.save(at)?)))
+            .collect()
+    }
+
+    /// Takes that over for a bucket of this kind.
+    pub(super) fn restore(
+        saved: Vec<(ClientName, SavedCount)>,
+        (unit, per, ends): (Unit, Per, Option<Ends>),
+        at: Moment,
+    ) -> Self {
+        let mut all: Vec<(ClientName, Count)> = Vec::new();
+        for (name, saved) in saved {
+            if is_day(unit, per) && all.iter().all(|(known, _)| *known != name) {
+                let mut count = Count::new(unit, per, ends);
+                count.restore(saved, per.longest(), at);
+                all.push((name, count));
+            }
+        }
+        Self(all)
+    }
+
     /// What was counted at `then` as the first amount was really the second.
     pub(super) fn correct(
         &mut self,

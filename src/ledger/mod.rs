@@ -26,7 +26,7 @@ mod time;
 mod view;
 mod words;
 
-pub use allowance::{AllowanceView, Allowances, Debit, Over};
+pub use allowance::{AllowanceView, Allowances, Debit, Over, SavedAllowances};
 pub use book::{BucketId, Headroom, Ledger, Reservation, Slot, Terms};
 pub use calendar::{Window, next_end, window};
 pub use charge::{Ask, Used};

@@ -13,6 +13,7 @@ use super::Ledger;
 use super::book::Line;
 use super::bucket::{SavedBucket, Whose};
 use super::charge::{Ratio, SavedRatio};
+use super::fair::{Fair, SavedAsked};
 use super::time::{Moment, Until};
 use crate::clock::{Now, from_unix_millis, unix_millis};
 use crate::model::{AccountId, ModelId, Whom};
@@ -25,6 +26,9 @@ pub struct SavedLedger<W> {
     buckets: Vec<(W, SavedBucket)>,
     /// How tokens relate to bytes, by candidate.
     ratios: Vec<(W, SavedRatio)>,
+    /// When each client asked last, where days are fair.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    asked: Vec<SavedAsked>,
 }
 
 impl<W> Default for SavedLedger<W> {
@@ -33,6 +37,7 @@ impl<W> Default for SavedLedger<W> {
             running_ns: 0,
             buckets: Vec::new(),
             ratios: Vec::new(),
+            asked: Vec::new(),
         }
     }
 }
@@ -44,6 +49,7 @@ impl<W> SavedLedger<W> {
             running_ns: self.running_ns,
             buckets: about(self.buckets, &mut whom),
             ratios: about(self.ratios, &mut whom),
+            asked: self.asked,
         }
     }
 }
@@ -93,7 +99,7 @@ impl SavedUntil {
     }
 }
 
-fn whole_nanos(length: Duration) -> u64 {
+pub(super) fn whole_nanos(length: Duration) -> u64 {
     u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)
 }
 
@@ -111,6 +117,7 @@ impl Ledger {
         let ratios = self.lines.iter();
         SavedLedger {
             running_ns: whole_nanos(at.running),
+            asked: self.fair.as_ref().map(Fair::save).unwrap_or_default(),
             buckets: buckets
                 .filter_map(|(_, bucket)| Some((whom(&bucket.whose), bucket.save(at)?)))
                 .collect(),
@@ -129,16 +136,12 @@ impl Ledger {
         if !self.buckets.is_empty() || !self.lines.is_empty() {
             return;
         }
-        // A clock that was put back meanwhile brings nothing back.
-        let wall = now.wall.max(saved_at);
-        let gone = wall.duration_since(saved_at).unwrap_or_default();
         let running = Duration::from_nanos(saved.running_ns);
-        self.running.resume(running.saturating_add(gone), now);
-        let at = Moment {
-            running: self.running.at(now).running,
-            wall,
-        };
+        let at = self.running.resume(running, saved_at, now);
         self.restored = Some(at.running);
+        if let Some(fair) = &mut self.fair {
+            fair.restore(saved.asked, at);
+        }
         for (about, saved) in saved.buckets {
             let whose = match about {
                 Whom::Account(account) => Whose::Account(account),

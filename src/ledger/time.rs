@@ -62,9 +62,16 @@ impl Running {
         }
     }
 
-    /// Goes on at this reading.
-    pub(super) fn resume(&mut self, elapsed: Duration, now: Now) {
-        (self.elapsed, self.last) = (elapsed, Some(now));
+    /// Goes on from a reading of an earlier process at a date.
+    pub(super) fn resume(&mut self, elapsed: Duration, saved_at: SystemTime, now: Now) -> Moment {
+        // A clock that was put back meanwhile brings nothing back.
+        let wall = now.wall.max(saved_at);
+        let gone = wall.duration_since(saved_at).unwrap_or_default();
+        (self.elapsed, self.last) = (elapsed.saturating_add(gone), Some(now));
+        Moment {
+            running: self.elapsed,
+            wall,
+        }
     }
 
     /// Moves on to `now`.

@@ -57,6 +57,23 @@ impl serde::Serialize for ClientName {
     }
 }
 
+/// Also of one that was given none.
+impl<'de> serde::Deserialize<'de> for ClientName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let nth = name
+            .strip_prefix("default#")
+            .and_then(|nth| nth.parse().ok());
+        let unnamed = nth
+            .map(Self::unnamed)
+            .filter(|unnamed| unnamed.0.as_ref() == name);
+        unnamed.map_or_else(
+            || Self::try_from(name.as_str()).map_err(serde::de::Error::custom),
+            Ok,
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +98,15 @@ mod tests {
         }
         let unnamed = [1, 2, 3].map(|nth| ClientName::unnamed(nth).to_string());
         assert_eq!(unnamed, ["default", "default#2", "default#3"]);
+        #[rustfmt::skip]
+        let rows = [
+            ("alice", true), ("default", true), ("default#2", true), ("default#1", false), ("default#02", false),
+            ("default#", false), ("a b", false), ("alice#2", false),
+        ];
+        for (name, is_one) in rows {
+            let read = serde_json::from_value::<ClientName>(name.into());
+            let read = read.map(|read| read.to_string()).ok();
+            assert_eq!(read.as_deref(), is_one.then_some(name), "{name}");
+        }
     }
 }

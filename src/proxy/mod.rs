@@ -82,6 +82,8 @@ impl Proxy {
             config.providers.clone(),
             config.learning,
         ));
+        // Before what they have used is taken over.
+        set_clients(&registry, config);
         let kept = kept(config, &registry, &log, &metrics);
         let (keeper, salt) = kept.map_err(|why| BuildError::State {
             path: match &config.state {
@@ -90,7 +92,6 @@ impl Proxy {
             },
             why,
         })?;
-        set_clients(&registry, config);
         let follows = Follows {
             client: &client,
             registry: &registry,

@@ -62,5 +62,7 @@ impl Drop for Admitted {
         } else {
             allowances.refund(debit, Now::read());
         }
+        drop(allowances);
+        self.registry.lock().has_changed = true;
     }
 }

@@ -9,7 +9,7 @@ use super::Registry;
 use super::rests::SavedRests;
 use crate::clock::Now;
 use crate::learnt::SavedEvidence;
-use crate::ledger::SavedLedger;
+use crate::ledger::{SavedAllowances, SavedLedger};
 use crate::model::Whom;
 
 /// What outlives the process, by whom each part concerns.
@@ -18,6 +18,9 @@ pub struct Lasting<W> {
     rests: SavedRests<W>,
     ledger: SavedLedger<W>,
     learnt: Vec<(W, SavedEvidence)>,
+    /// What clients have used of their limits.
+    #[serde(default, skip_serializing_if = "SavedAllowances::is_empty")]
+    clients: SavedAllowances,
 }
 
 impl<W> Default for Lasting<W> {
@@ -26,6 +29,7 @@ impl<W> Default for Lasting<W> {
             rests: SavedRests::default(),
             ledger: SavedLedger::default(),
             learnt: Vec::new(),
+            clients: SavedAllowances::default(),
         }
     }
 }
@@ -40,6 +44,7 @@ impl<W> Lasting<W> {
             learnt: learnt
                 .filter_map(|(about, evidence)| Some((whom(about)?, evidence)))
                 .collect(),
+            clients: self.clients,
         }
     }
 }
@@ -54,6 +59,7 @@ impl Registry {
             rests: known.rests.save(now),
             ledger: known.ledger.save(now),
             learnt,
+            clients: self.allowances().save(now),
         };
         (lasting, now)
     }
@@ -72,6 +78,7 @@ impl Registry {
             &self.settings.load().learning,
             now,
         );
+        self.allowances().restore(lasting.clients, saved_at, now);
         self.change(|known| {
             known.rests.restore(lasting.rests, saved_at, now);
             known.ledger.restore(lasting.ledger, saved_at, now);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fate::{Fate, fate};
-use super::headroom::headroom;
+use super::headroom::{headroom, is_beyond_share};
 use super::{Wants, largest};
 use crate::clock::Now;
 use crate::ledger::{BucketId, Headroom};
@@ -78,7 +78,10 @@ pub fn first_return(
                 let (Some(left), Some(room_in)) = (returns_in, room_in()) else {
                     continue;
                 };
+                // Who waits for its share of a day keeps nothing of that from the others: it is theirs.
                 let slot = snapshot.slot(candidate);
+                let slot =
+                    slot.filter(|_| !is_beyond_share(candidate, snapshot, wants, known, now));
                 let draws = slot.map_or(0, |slot| known.ledger.draws(slot, wants.ask(), bucket));
                 (Awaited::Bucket(bucket), draws, room_in.max(left))
             }

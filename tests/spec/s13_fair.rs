@@ -83,3 +83,23 @@ async fn s13_without_the_setting_a_day_is_first_come_first_served() {
         .await
         .is_error(503, "account_rate_limited");
 }
+
+/// Whoever waits for a share keeps nothing of the day from those to whom it is open.
+#[tokio::test(start_paused = true)]
+async fn s13_who_waits_for_a_share_holds_up_nobody_else() {
+    let rig = rig("on").await;
+    assert_eq!(chat(&rig, "bob").await.status, 200);
+    for _ in 0..2 {
+        assert_eq!(chat(&rig, "alice").await.status, 200);
+    }
+    sleep(Duration::from_secs(3590)).await;
+    let begun = tokio::time::Instant::now();
+    let alice = chat(&rig, "alice");
+    let bob = async {
+        sleep(Duration::from_secs(1)).await;
+        let answer = chat(&rig, "bob").await;
+        (answer.status, begun.elapsed())
+    };
+    let (_, bob) = futures_util::future::join(alice, bob).await;
+    assert_eq!(bob, (200, Duration::from_secs(1)));
+}

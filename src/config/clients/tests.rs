@@ -175,10 +175,16 @@ fn s13_our_own_commands_take_the_key_that_sees_most() {
     let keys = [("ALICE_KEY", "alice-key"), ("CI_KEY", "ci-key")];
     let with_door = [keys[0], keys[1], ("PROXY_API_KEY", "door-key")];
     #[rustfmt::skip]
-    let rows: [(Set<'_>, &str, &str); 5] = [
+    let rows: [(Set<'_>, &str, &str); 9] = [
         (&keys,        "",               "alice-key"),
         (&keys,        "admin = true\n", "ci-key"),
         (&with_door,   "admin = true\n", "door-key"),
+        // What the file says of it holds for a key of the variable too.
+        (&[("PROXY_API_KEY", "ci:c-1,sk-2"), keys[0]], "", "sk-2"),
+        (&[("PROXY_API_KEY", "ci:c-1,alice:a-1")],     "admin = true\n", "c-1"),
+        (&[("PROXY_API_KEY", "alice:a-1"), keys[1]],   "admin = true\n", "ci-key"),
+        // The proxy may know a key that is not known here.
+        (&[("PROXY_API_KEY", "ci:c-1")],               "", "c-1"),
         (&keys[..1],   "",               "CONFIG_FILE line 4: CI_KEY is not set, and the file names it as the key of client ci"),
         (&[],          "none",           "PROXY_API_KEY is not set: "),
     ];

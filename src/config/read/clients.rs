@@ -57,7 +57,7 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
     }
 
     /// A client's key is the proxy's: inventing one would be useless. Returns the first that is an admin's, else the
-    /// first. A key that the file names need not be known here: the proxy may run elsewhere.
+    /// first. Beside the variable, a key that the file names need not be known here: the proxy may run elsewhere.
     pub(super) fn door_key(&mut self, beside: &Beside<'_>) -> Option<Secret> {
         let variable = self.given(NAME).filter(|text| !text.is_empty());
         if variable.is_none() && beside.file.clients.is_empty() {
@@ -67,13 +67,16 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
                     .to_owned(),
             );
         }
+        let Some(text) = variable else {
+            return self.clients(beside).clients?.own_key().cloned();
+        };
         let file = &beside.file_is.name;
         let read = |described: &[Described<'_>]| {
-            let read = clients::read(variable.as_deref(), described, file);
+            let read = clients::read(Some(&text), described, file);
             read.map(|read| read.clients)
         };
-        let named = match variable.as_ref().map(|_| read(&[])).transpose() {
-            Ok(named) => named.unwrap_or_default(),
+        let named = match read(&[]) {
+            Ok(named) => named,
             Err(problems) => {
                 self.problems.extend(problems);
                 return None;
@@ -87,9 +90,6 @@ impl<F: Fn(&str) -> Option<String>> SettingsReader<F> {
             has_key.then_some(Described { client, text })
         });
         let described: Vec<_> = described.collect();
-        if variable.is_none() && described.is_empty() {
-            return self.clients(beside).clients?.own_key().cloned();
-        }
         match read(&described) {
             Ok(clients) => clients.own_key().cloned(),
             Err(problems) => {

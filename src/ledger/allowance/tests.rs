@@ -212,6 +212,53 @@ fn s13_the_longest_answer_is_reserved_until_the_request_has_ended() {
 }
 
 #[test]
+fn s13_what_was_used_outlives_the_process() {
+    let utc = Some(Ends::Utc);
+    let limits = [
+        limit(9, Unit::Requests, Per::Minute, None),
+        limit(999, Unit::Tokens, Per::Day, utc),
+        limit(9, Unit::AtOnce, Per::Moment, None),
+    ];
+    let mut before = with(&limits);
+    assert_eq!(sends(&mut before, 30, at(0)), "ok");
+    let saved = serde_json::to_string(&before.save(at(10))).unwrap();
+    #[rustfmt::skip]
+    let rows: [(&[Limit], _, _, &[u64]); 7] = [
+        // its limits now             the clock when it is read, and asked, what is used
+        (&limits,                             20, 20, &[1, 60, 0]),
+        (&limits,                             59, 59, &[1, 60, 0]),
+        (&limits,                             61, 61, &[0, 60, 0]),
+        (&limits,                             43_201, 43_201, &[0, 0, 0]),
+        // It was put back.
+        (&limits,                              5, 40, &[1, 60, 0]),
+        (&[limit(2, Unit::Tokens, Per::Day, utc)], 20, 20, &[60]),
+        (&[limit(999, Unit::Tokens, Per::Day, None)], 20, 20, &[0]),
+    ];
+    for (limits, read, asked, expected) in rows {
+        let mut after = with(limits);
+        let saved = serde_json::from_str(&saved).unwrap();
+        after.restore(saved, at(10).wall, at(read));
+        let used = after.of(&alice(), at(asked));
+        let used: Vec<_> = used.iter().map(|view| view.used).collect();
+        assert_eq!(used, expected, "{limits:?} {read}");
+    }
+    // Its usual answer is known too.
+    let mut after = with(&limits);
+    after.restore(serde_json::from_str(&saved).unwrap(), at(10).wall, at(20));
+    let _under_way = after.admit(&alice(), ask(30), at(20)).unwrap().unwrap();
+    assert_eq!(after.of(&alice(), at(20))[1].used, 120);
+    // What already counts takes nothing.
+    after.restore(serde_json::from_str(&saved).unwrap(), at(10).wall, at(20));
+    assert_eq!(after.of(&alice(), at(20))[1].used, 120);
+    // Nor does anyone else.
+    let mut other = Allowances::default();
+    let ci = ClientName::unnamed(2);
+    other.set([(&ci, &limits[..])]);
+    other.restore(serde_json::from_str(&saved).unwrap(), at(10).wall, at(20));
+    assert!(other.of(&ci, at(20)).iter().all(|view| view.used == 0));
+}
+
+#[test]
 fn s13_new_limits_keep_what_was_used_of_the_old_ones() {
     let per_minute = |amount| limit(amount, Unit::Requests, Per::Minute, None);
     let mut allowances = with(&[per_minute(1)]);

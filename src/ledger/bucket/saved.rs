@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::{Bucket, Kind};
 use crate::ledger::beyond::{Beyond, SavedBeyond};
 use crate::ledger::count::SavedCount;
+use crate::ledger::fair::Shares;
 use crate::ledger::numbers::SavedNumbers;
 use crate::ledger::saved::SavedUntil;
 use crate::ledger::time::Moment;
 use crate::ledger::{Ends, FreeDay, Per, Stated, Unit};
+use crate::model::ClientName;
 
 /// The longest wait that an answer may advise (spec §4.3).
 const ADVISED: Duration = Duration::from_secs(26 * 3600);
@@ -38,6 +40,9 @@ pub(in crate::ledger) struct SavedBucket {
     told: Option<SavedTold>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused: Option<SavedUntil>,
+    /// What each client has used of a fair day.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shares: Vec<(ClientName, SavedCount)>,
 }
 
 /// What the key endpoint reported.
@@ -92,6 +97,7 @@ impl Bucket {
                     since: self.drawn.saturating_sub(self.drawn_when_told),
                 }),
             refused: self.refused.filter(until).map(SavedUntil::of),
+            shares: self.shares.save(at),
         })
     }
 
@@ -99,6 +105,8 @@ impl Bucket {
     pub(in crate::ledger) fn restore(&mut self, saved: SavedBucket, at: Moment) {
         let longest = self.kind.per.longest();
         self.numbers.restore(saved.numbers, longest, at);
+        let kind = (self.kind.unit, self.kind.per, self.kind.ends);
+        self.shares = Shares::restore(saved.shares, kind, at);
         if let Some(count) = saved.count {
             self.count.restore(count, longest, at);
         }
@@ -118,7 +126,7 @@ impl Bucket {
 
 impl Per {
     /// The longest that one of its windows lasts: days and months by the calendar differ.
-    fn longest(self) -> Duration {
+    pub(in crate::ledger) fn longest(self) -> Duration {
         const HOUR: Duration = Duration::from_secs(3600);
         let by_the_calendar = match self {
             Self::Moment | Self::Second | Self::Minute | Self::Hour | Self::Hours(_) => {

@@ -91,3 +91,27 @@ fn s13_what_was_never_sent_is_no_part_of_a_share() {
     assert_eq!(asks(&mut world, "alice", 1.0), "ok");
     assert_eq!(asks(&mut world, "alice", 1.0), "2, 3599");
 }
+
+#[test]
+fn s13_a_restart_brings_nobody_a_fresh_share() {
+    for ends in [None, Some(Ends::Utc)] {
+        let mut world = World::new(&[per_day(10, ends)]);
+        world.ledger.set_fair(true);
+        for (client, expected) in [("bob", "ok"), ("alice", "ok")] {
+            assert_eq!(asks(&mut world, client, 0.0), expected);
+        }
+        for _ in 0..4 {
+            assert_eq!(asks(&mut world, "alice", 1.0), "ok");
+        }
+        let mut world = world.restarted(9, 0);
+        assert_eq!(asks(&mut world, "alice", 10.0), "5, 3590", "{ends:?}");
+        for _ in 0..4 {
+            assert_eq!(asks(&mut world, "bob", 10.0), "ok", "{ends:?}");
+        }
+        assert_eq!(asks(&mut world, "alice", 10.0), "spent", "{ends:?}");
+        // Where days need no longer be fair, nothing of it counts.
+        world.ledger.set_fair(false);
+        let mut world = world.restarted(9, 0);
+        assert_eq!(asks(&mut world, "alice", 20.0), "spent", "{ends:?}");
+    }
+}

@@ -44,7 +44,7 @@ fn told(world: &World) -> Vec<String> {
 
 impl World {
     /// The same after a restart that took so long, in seconds, by a clock that was put back by so many meanwhile.
-    fn restarted(&self, took: u64, put_back: u64) -> Self {
+    pub(super) fn restarted(&self, took: u64, put_back: u64) -> Self {
         let saved_at = self.now();
         let mut whom = Vec::new();
         let saved = self.ledger.save(saved_at).about(|about| {
@@ -57,6 +57,7 @@ impl World {
         let later = saved_at.plus(Duration::from_secs(took));
         let wall = later.wall - Duration::from_secs(put_back);
         let mut ledger = Ledger::default();
+        ledger.set_fair(self.ledger.fair.is_some());
         ledger.restore(saved, saved_at.wall, Now { wall, ..later });
         let mut world = Self {
             ledger,
