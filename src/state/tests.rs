@@ -449,6 +449,39 @@ fn s12_5_a_history_is_kept_as_it_stands() {
     assert_eq!(Form::read(text).unwrap().text().unwrap(), text);
 }
 
+#[tokio::test(start_paused = true)]
+async fn s12_3_what_is_written_can_be_read_whatever_there_is() {
+    let world = World::new(&config(&[("GROQ_API_KEY", "key-one-of-groq")], ""));
+    world.list();
+    world.uses_up("groq");
+    let written = |history: usize| {
+        let (lasting, now) = world.registry.export();
+        let history = serde_json::value::to_raw_value(&"h".repeat(history)).unwrap();
+        let form = Form::of(lasting, &world.roll, Salt::new(SALT), Some(history), now);
+        form.text().unwrap()
+    };
+    let most = usize::try_from(super::form::MOST_BYTES).unwrap();
+    let beside = written(0).len();
+    #[rustfmt::skip]
+    let rows = [
+        // bytes of history      with learnt figures, with history
+        (1,                      true,  true),
+        (most - beside - 64,     true,  true),
+        (most - beside + 64,     false, true),
+        (most,                   false, false),
+    ];
+    for (bytes, has_learnt, has_history) in rows {
+        let text = written(bytes);
+        let mut form = Form::read(&text).unwrap();
+        assert_eq!(form.take_history().is_some(), has_history, "{bytes}");
+        let after = World::new(&config(&[("GROQ_API_KEY", "key-one-of-groq")], "")).takes(&text);
+        after.list();
+        let knows = after.knows("groq");
+        assert!(knows.starts_with("day account"), "{bytes}: {knows}");
+        assert_eq!(knows.contains("figures"), has_learnt, "{bytes}: {knows}");
+    }
+}
+
 proptest! {
     /// What a disk or a hand may do to it.
     #[test]
