@@ -33,10 +33,14 @@ fn main() -> ExitCode {
         Command::Check => with(&sources, |config| {
             run(None, cli::check::ask(config, Local::read()))
         }),
-        Command::Serve => with(&sources, |config| {
-            let threads = config.worker_threads;
-            run(threads, cli::serve::run(sources.clone(), config))
-        }),
+        Command::Serve => {
+            // A change while the proxy starts is one.
+            let seen = sources.look();
+            with(&sources, |config| {
+                let threads = config.worker_threads;
+                run(threads, cli::serve::run((sources.clone(), seen), config))
+            })
+        }
     };
     ending.into()
 }

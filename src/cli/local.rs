@@ -36,7 +36,10 @@ impl Local {
 
     /// Hours and minutes, optionally with seconds.
     pub(super) fn clock(self, at: SystemTime, seconds: bool) -> String {
-        let at = OffsetDateTime::from(at).to_offset(self.0.unwrap_or(UtcOffset::UTC));
+        let at = OffsetDateTime::from(at);
+        let offset = self.0.unwrap_or(UtcOffset::UTC);
+        // Of the last day that has a name, the hours are those of UTC.
+        let at = at.checked_to_offset(offset).unwrap_or(at);
         let minutes = format!("{:02}:{:02}", at.hour(), at.minute());
         if seconds {
             format!("{minutes}:{:02}", at.second())
@@ -67,5 +70,7 @@ mod tests {
             assert_eq!(local.time(midnight), expected);
         }
         assert_eq!(Local::hours(3).clock(midnight, true), "03:00:00");
+        let last = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(253_402_300_799);
+        assert_eq!(Local::hours(3).clock(last, true), "23:59:59");
     }
 }

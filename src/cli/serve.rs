@@ -10,15 +10,16 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use super::{Exit, say, signals};
-use crate::config::{Config, LogLevel, Sources, reachable};
+use crate::config::{Config, LogLevel, Seen, Sources, reachable};
 use crate::proxy::{BuildError, Proxy};
 use crate::reload::{Reload, announce};
 use crate::server::{self, Face};
 use crate::telemetry::Log;
 use crate::upstream::Connector;
 
-/// Serves until a signal, then drains. The settings are those of `sources`, and follow them.
-pub async fn run(sources: Sources, config: Config) -> Exit {
+/// Serves until a signal, then drains. The settings are those of `sources`, whose files contained this when they were
+/// read, and follow them.
+pub async fn run(sources: (Sources, Seen), config: Config) -> Exit {
     let listener = match bind((config.host, config.port).into(), "PORT").await {
         Ok(listener) => listener,
         Err(ending) => return ending,
@@ -41,7 +42,7 @@ pub(super) async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListen
 pub(super) async fn on(
     listener: TcpListener,
     mut config: Config,
-    sources: Option<Sources>,
+    sources: Option<(Sources, Seen)>,
     greet: impl FnOnce(),
 ) -> Exit {
     let most = connections_with(allow_many_sockets());

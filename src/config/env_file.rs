@@ -67,6 +67,7 @@ pub fn text_in_folder(path: &Path) -> Option<Result<String, &'static str>> {
 }
 
 /// What is found at a path.
+#[cfg_attr(test, derive(Clone, Debug))]
 pub(super) enum Contents {
     Nothing,
     /// Something else than a file, or one that cannot be read.
@@ -166,7 +167,7 @@ fn text(bytes: Vec<u8>) -> Found {
 }
 
 /// Our two keys count in all their spellings; other providers' keys are used by other programs too.
-fn is_ours(text: &str) -> bool {
+pub(super) fn is_ours(text: &str) -> bool {
     dotenv::names(text).any(|(_, name)| {
         let base = key_name(name).base;
         let is_key = matches!(base, "OPENROUTER_API_KEY" | "PROXY_API_KEY");

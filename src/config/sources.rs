@@ -33,7 +33,7 @@ pub struct Sources {
     /// Why the working directory's `.env` does not count.
     passed_over: Option<&'static str>,
     /// `--env-file`.
-    env_file: Option<PathBuf>,
+    pub(super) env_file: Option<PathBuf>,
     /// Where files of settings were looked for.
     pub(super) searched: Vec<PathBuf>,
     /// `CONFIG_FILE`, and what is wrong with it.

@@ -31,6 +31,8 @@ enum Content {
     NoFile,
     Blank,
     Text(u64),
+    /// Of a folder's `.env`: another program's, or one that cannot be read.
+    PassedOver(Option<u64>),
 }
 
 static HASH: LazyLock<RandomState> = LazyLock::new(RandomState::new);
@@ -41,12 +43,8 @@ impl Sources {
     pub fn look(&self) -> Seen {
         let mut seen = BTreeMap::new();
         for (path, called, has_settings) in self.files() {
-            let contains = match env_file::contents(&path) {
-                Contents::Nothing => Content::Nothing,
-                Contents::NoFile => Content::NoFile,
-                Contents::Bytes(bytes) if bytes.trim_ascii().is_empty() => Content::Blank,
-                Contents::Bytes(bytes) => Content::Text(HASH.hash_one(bytes)),
-            };
+            let is_of_folder = self.env_file.is_none() && path == Path::new(".env");
+            let contains = Content::of(env_file::contents(&path), is_of_folder);
             let file = File {
                 called,
                 has_settings,
@@ -100,35 +98,65 @@ fn beside(named_in: Option<&Path>, path: &str) -> PathBuf {
     folder.join(path)
 }
 
+impl Content {
+    fn of(contents: Contents, is_of_folder: bool) -> Self {
+        match contents {
+            Contents::Nothing => Self::Nothing,
+            Contents::NoFile if is_of_folder => Self::PassedOver(None),
+            Contents::NoFile => Self::NoFile,
+            Contents::Bytes(bytes) if bytes.trim_ascii().is_empty() => Self::Blank,
+            Contents::Bytes(bytes) => {
+                let hash = HASH.hash_one(&bytes);
+                if is_of_folder && !env_file::is_ours(&String::from_utf8_lossy(&bytes)) {
+                    Self::PassedOver(Some(hash))
+                } else {
+                    Self::Text(hash)
+                }
+            }
+        }
+    }
+
+    /// Why a file that is there holds no settings.
+    fn holds_none(self) -> Option<&'static str> {
+        match self {
+            Self::Blank => Some("is empty now"),
+            Self::PassedOver(None) => Some("cannot be read now"),
+            Self::PassedOver(Some(_)) => Some("has no settings of free-llm-proxy now"),
+            Self::Nothing | Self::NoFile | Self::Text(_) => None,
+        }
+    }
+}
+
 impl Seen {
     /// One file of settings with this text.
     #[cfg(test)]
     pub(crate) fn of(text: &str) -> Self {
-        let contains = match text.trim() {
-            "" => Content::Blank,
-            text => Content::Text(HASH.hash_one(text)),
-        };
-        let called = ".env".to_owned();
+        Self::with(Content::of(Contents::Bytes(text.into()), false))
+    }
+
+    #[cfg(test)]
+    fn with(contains: Content) -> Self {
         let file = File {
-            called,
+            called: ".env".to_owned(),
             has_settings: true,
             contains,
         };
         Self([(PathBuf::from(".env"), file)].into())
     }
 
-    /// What is wrong with files of settings that held some before and hold none now: an editor that empties a file
-    /// before it writes it has not asked for every default.
+    /// What is wrong with files of settings that held some before, are still there and hold none now: an editor that
+    /// empties a file before it writes it has not asked for every default, nor has a `chmod`.
     #[must_use]
     pub fn emptied(&self, before: &Self) -> Vec<String> {
         let had_text = |path: &PathBuf| {
             let before = before.0.get(path);
             before.is_some_and(|file| matches!(file.contains, Content::Text(_)))
         };
-        let emptied = self.0.iter().filter(|(path, file)| {
-            file.has_settings && file.contains == Content::Blank && had_text(path)
+        let settings = self.0.iter().filter(|(_, file)| file.has_settings);
+        let told = settings.filter_map(|(path, file)| {
+            let why = file.contains.holds_none().filter(|_| had_text(path))?;
+            Some(format!("{} {why}", path.display()))
         });
-        let told = emptied.map(|(path, _)| format!("{} is empty now", path.display()));
         told.collect()
     }
 
@@ -160,19 +188,37 @@ mod tests {
 
     #[test]
     fn s12_2_a_file_that_held_settings_and_holds_none_is_emptied() {
+        let (file, no_file) = (
+            |text: &str| Contents::Bytes(text.into()),
+            || Contents::NoFile,
+        );
+        const OURS: &str = "PROXY_API_KEY=x";
+        let empty = ".env is empty now";
+        let foreign = ".env has no settings of free-llm-proxy now";
         #[rustfmt::skip]
         let rows = [
-            // before   now      emptied
-            ("A=1",     "",      1),
-            ("A=1",     " \n",  1),
-            ("A=1",     "A=2",   0),
-            ("",        "",      0),
-            ("",        "A=1",   0),
+            // before        now                   of the user's choice   of a folder
+            (file(OURS),     file(""),             empty,                 empty),
+            (file(OURS),     file(" \n"),          empty,                 empty),
+            (file(OURS),     file("PROXY_API_KEY=y"), "",                 ""),
+            (file(OURS),     file("A=1"),          "",                    foreign),
+            // Of one that the user chose, reading it says so.
+            (file(OURS),     no_file(),            "",                    ".env cannot be read now"),
+            (file(OURS),     Contents::Nothing,    "",                    ""),
+            (file(""),       file(""),             "",                    ""),
+            (file(""),       file(OURS),           "",                    ""),
+            (file(""),       no_file(),            "",                    ""),
+            (file("A=1"),    file("A=2"),          "",                    ""),
+            (file("A=1"),    no_file(),            "",                    ""),
+            (no_file(),      file("A=2"),          "",                    ""),
         ];
-        for (before, now, expected) in rows {
-            let emptied = Seen::of(now).emptied(&Seen::of(before));
-            assert_eq!(emptied.len(), expected, "{before:?} {now:?}");
-            assert!(emptied.iter().all(|told| told == ".env is empty now"));
+        for (before, now, chosen, of_folder) in rows {
+            for (is_of_folder, expected) in [(false, chosen), (true, of_folder)] {
+                let seen =
+                    |contents: &Contents| Seen::with(Content::of(contents.clone(), is_of_folder));
+                let emptied = seen(&now).emptied(&seen(&before));
+                assert_eq!(emptied.join(", "), expected, "{before:?} {now:?}");
+            }
         }
     }
 }

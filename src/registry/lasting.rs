@@ -35,6 +35,11 @@ impl<W> Default for Lasting<W> {
 }
 
 impl<W> Lasting<W> {
+    /// The same without learnt figures.
+    pub fn leave_out_learnt(&mut self) {
+        self.learnt = Vec::new();
+    }
+
     /// The same about others: those that `whom` does not know are left out.
     pub fn about<V>(self, mut whom: impl FnMut(W) -> Option<V>) -> Lasting<V> {
         let learnt = self.learnt.into_iter();

@@ -24,6 +24,9 @@ use crate::proxy::Reloader;
 /// How often the files are looked at.
 const PERIOD: Duration = Duration::from_secs(2);
 
+/// How often SIGHUP looks at once until two looks agree; then it is left to the period.
+const TRIES: usize = 5;
+
 /// The task that keeps the settings of a proxy those of its files.
 pub struct Reload {
     /// What the process started with: only a restart changes some of it.
@@ -49,15 +52,14 @@ struct Read {
 }
 
 impl Reload {
-    /// For a proxy that runs with these settings.
+    /// For a proxy that runs with these settings, whose files contained this when they were read.
     #[must_use]
     pub fn new(
-        sources: Sources,
+        (sources, seen): (Sources, Seen),
         config: Config,
         reloader: Reloader,
         most_connections: usize,
     ) -> Self {
-        let seen = sources.look();
         let mut gone = Destinations::default();
         gone.note(&config);
         Self {
@@ -80,24 +82,35 @@ impl Reload {
                 () = tokio::time::sleep(PERIOD) => false,
                 () = told.notified() => true,
             };
-            let Some(seen) = self.look().await else {
-                continue;
-            };
-            if !self.watch.wants_reading(&seen) && !at_once {
-                continue;
-            }
-            let Some(read) = self.read_again().await else {
-                continue;
-            };
-            self.read = read.sources.clone();
-            // It may have changed in between, or names a file that was not looked at before.
-            if read.seen == seen || at_once {
-                self.watch.is_settled(read.seen.clone());
-                self.settle(read).await;
-            } else {
-                self.watch.is_pending(read.seen);
+            let tries = if at_once { TRIES } else { 1 };
+            for _ in 0..tries {
+                if self.is_up_to_date(at_once).await {
+                    break;
+                }
             }
         }
+    }
+
+    /// Looks, and reads what wants reading. Returns whether that is dealt with; if not, it is looked at again.
+    async fn is_up_to_date(&mut self, at_once: bool) -> bool {
+        let Some(seen) = self.look().await else {
+            return false;
+        };
+        if !self.watch.wants_reading(&seen) && !at_once {
+            return true;
+        }
+        let Some(read) = self.read_again().await else {
+            return false;
+        };
+        self.read = read.sources.clone();
+        // It may have changed in between, or names a file that was not looked at before.
+        if read.seen != seen {
+            self.watch.is_pending(read.seen);
+            return false;
+        }
+        self.watch.is_settled(read.seen.clone());
+        self.settle(read).await;
+        true
     }
 
     /// What the files contain now. Reading may take a while, so it is done elsewhere.

@@ -85,8 +85,16 @@ impl StateFile {
         &self.path
     }
 
-    /// Moves what cannot be read out of the way, and returns where it is now; the file is empty then.
-    pub(super) fn put_aside(&mut self) -> Result<PathBuf, Unwritable> {
+    /// Moves what cannot be read out of the way, and returns where it is now. `None`: it can be put nowhere, as when
+    /// only the file itself is mounted; it will be written over.
+    pub(super) fn put_aside(&mut self) -> Result<Option<PathBuf>, Unwritable> {
+        match self.moved_aside() {
+            Err(Unwritable::Io(error)) if cannot_be_replaced(&error) => Ok(None),
+            done => done.map(Some),
+        }
+    }
+
+    fn moved_aside(&mut self) -> Result<PathBuf, Unwritable> {
         let mut name = self.path.clone().into_os_string();
         name.push(".bad");
         let aside = PathBuf::from(name);
@@ -101,7 +109,7 @@ impl StateFile {
             Ok(()) => self.file = locked(&self.path)?,
             Err(error) if cannot_be_replaced(&error) => {
                 fs::copy(&self.path, &aside)?;
-                fs::set_permissions(&aside, Permissions::from_mode(MODE))?;
+                drop(fs::set_permissions(&aside, Permissions::from_mode(MODE)));
                 self.file.set_len(0)?;
             }
             Err(error) => return Err(error.into()),
@@ -168,7 +176,8 @@ impl StateFile {
         }
         written?;
         file.set_len(length)?;
-        file.set_permissions(Permissions::from_mode(MODE))?;
+        // A mounted file may be another user's, or on a file system without modes: whoever mounted it chose its own.
+        drop(file.set_permissions(Permissions::from_mode(MODE)));
         file.sync_all()
     }
 }
@@ -273,11 +282,15 @@ fn lock(file: &File) -> Result<(), Unwritable> {
     }
 }
 
-/// A mount point is busy for `rename`; a folder may take no new files although this one may be written.
+/// A mount point is busy for `rename`; a folder may take no new files although this one may be written; its name may
+/// leave no room for that of a file beside it.
 fn cannot_be_replaced(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        ErrorKind::ResourceBusy | ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+        ErrorKind::ResourceBusy
+            | ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::InvalidFilename
     )
 }
 

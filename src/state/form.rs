@@ -2,6 +2,7 @@
 //!
 //! Everything read is hostile until checked: a file may be of another version, cut short, or edited by hand.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,14 @@ const VERSION: u32 = 1;
 /// The largest file that is read.
 pub(super) const MOST_BYTES: u64 = 16 << 20;
 
+/// What is left out where there is no room: first what traffic teaches again, then what only people look at, and used
+/// quota and rests last.
+const LEAST_IMPORTANT_FIRST: [fn(&mut Form); 3] = [
+    |form| form.known.leave_out_learnt(),
+    |form| form.history = None,
+    |form| form.known = Lasting::default(),
+];
+
 /// Everything in the file.
 #[derive(Debug)]
 pub struct Form {
@@ -36,13 +45,13 @@ pub struct Form {
 
 /// Its JSON.
 #[derive(Serialize, Deserialize)]
-struct Json {
+struct Json<'a> {
     written_at_ms: u64,
     salt: String,
-    accounts: Vec<SavedAccount>,
-    known: Lasting<Who>,
+    accounts: Cow<'a, [SavedAccount]>,
+    known: Cow<'a, Lasting<Who>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    history: Option<Box<RawValue>>,
+    history: Option<Cow<'a, RawValue>>,
 }
 
 /// Why a file with our mark cannot be read. Displays as a phrase that follows the file's name; nothing of its
@@ -108,18 +117,29 @@ impl Form {
         self.history.take()
     }
 
-    /// The whole text.
+    /// The whole text, without the least important if it would be more than is read.
     ///
     /// # Errors
     /// Never with what we put in.
-    pub fn text(self) -> serde_json::Result<Vec<u8>> {
+    pub fn text(mut self) -> serde_json::Result<Vec<u8>> {
+        let mut text = self.written()?;
+        for leave_out in LEAST_IMPORTANT_FIRST {
+            if text.len() as u64 > MOST_BYTES {
+                leave_out(&mut self);
+                text = self.written()?;
+            }
+        }
+        Ok(text)
+    }
+
+    fn written(&self) -> serde_json::Result<Vec<u8>> {
         let mut text = [MARK, VERSION.to_string().as_bytes(), b"\n"].concat();
         let json = Json {
             written_at_ms: unix_millis(self.written_at),
             salt: hex(self.salt.bytes()),
-            accounts: self.accounts,
-            known: self.known,
-            history: self.history,
+            accounts: Cow::Borrowed(&self.accounts),
+            known: Cow::Borrowed(&self.known),
+            history: self.history.as_deref().map(Cow::Borrowed),
         };
         serde_json::to_writer(&mut text, &json)?;
         text.push(b'\n');
@@ -145,7 +165,7 @@ impl Form {
             Some(newer) if newer > VERSION => return Err(Unreadable::Newer(newer)),
             Some(_) | None => return Err(damaged(1, MARK.len() + 1)),
         }
-        let read: Result<Json, _> = serde_json::from_slice(json);
+        let read: Result<Json<'_>, _> = serde_json::from_slice(json);
         let json = read.map_err(|error| damaged(error.line(), error.column()))?;
         let (Some(salt), Some(written_at)) =
             (from_hex(&json.salt), from_unix_millis(json.written_at_ms))
@@ -155,9 +175,9 @@ impl Form {
         Ok(Self {
             salt: Salt::new(salt),
             written_at,
-            accounts: json.accounts,
-            known: json.known,
-            history: json.history,
+            accounts: json.accounts.into_owned(),
+            known: json.known.into_owned(),
+            history: json.history.map(Cow::into_owned),
         })
     }
 }

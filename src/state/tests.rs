@@ -321,15 +321,6 @@ async fn s12_3_a_rest_is_over_by_the_date_and_never_longer_than_it_may_be() {
         (now + year,      end,            None),
     ];
     for (written_at, until, expected) in rows {
-        let changed = |text: &str, field: &str, value: u64| {
-            let mut parts = text.split(field);
-            let mut changed = parts.next().unwrap().to_owned();
-            for part in parts {
-                let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
-                changed.push_str(&format!("{field}{value}{rest}"));
-            }
-            changed
-        };
         let text = changed(&text, "\"written_at_ms\":", written_at);
         let text = changed(&text, "\"until_ms\":", until);
         let after = World::new(&config).takes(text.as_bytes());
@@ -340,6 +331,79 @@ async fn s12_3_a_rest_is_over_by_the_date_and_never_longer_than_it_may_be() {
             Some(rest.wake.left(now).as_secs().div_ceil(3600))
         });
         assert_eq!(left, expected, "{written_at} {until} {now}");
+    }
+}
+
+/// The text with another number in each field of this name.
+fn changed(text: &str, field: &str, value: u64) -> String {
+    let mut parts = text.split(field);
+    let mut changed = parts.next().unwrap().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        changed.push_str(&format!("{field}{value}{rest}"));
+    }
+    changed
+}
+
+#[tokio::test(start_paused = true)]
+async fn s12_3_a_clock_that_was_years_ahead_keeps_no_lesson_for_years() {
+    let config = config(&[("GROQ_API_KEY", "key-one-of-groq")], "");
+    let before = World::new(&config);
+    before.list();
+    before.uses_up("groq");
+    let text = String::from_utf8(before.text()).unwrap();
+    const HOUR: u64 = 3_600_000;
+    let later = crate::clock::unix_millis(Now::read().wall) + 3 * 365 * 24 * HOUR;
+    #[rustfmt::skip]
+    let rows = [
+        // the list was due       hours for which they are kept
+        (later + HOUR,            1),
+        (later + 20 * HOUR,       20),
+        (later + 9_000 * HOUR,    26),
+    ];
+    for (due, hours) in rows {
+        let text = changed(&text, "\"written_at_ms\":", later);
+        let text = changed(&text, "\"next_list_ms\":", due);
+        let after = World::new(&config).takes(text.as_bytes());
+        let lessons = || after.knows_of_model().split_once(' ').unwrap().1.to_owned();
+        tokio::time::advance(Duration::from_secs(hours * 3600 - 60)).await;
+        after.list();
+        assert_eq!(lessons(), "1 1 Some(8192)", "{hours}");
+        tokio::time::advance(Duration::from_secs(120)).await;
+        after.list();
+        assert_eq!(lessons(), "0 0 None", "{hours}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s12_3_a_failure_was_not_in_the_future() {
+    let config = config(&[("GROQ_API_KEY", "key-one-of-groq")], "");
+    let before = World::new(&config);
+    before.list();
+    before.uses_up("groq");
+    let text = String::from_utf8(before.text()).unwrap();
+    let now = crate::clock::unix_millis(Now::read().wall);
+    #[rustfmt::skip]
+    let rows = [
+        (now - 5_000, now - 5_000),
+        (now + 5_000, now),
+        (u64::MAX,    now),
+    ];
+    for (at, expected) in rows {
+        let text = changed(&text, "\"at_ms\":", at);
+        let after = World::new(&config).takes(text.as_bytes());
+        after.list();
+        let account = Subject::account(&after.accounts[0]);
+        let at = after.registry.with_rests_now(|rests, now| {
+            let rest = rests.rest_of(&account, now)?;
+            Some(crate::clock::unix_millis(rest.because.at))
+        });
+        // The clock goes on while the test runs.
+        let at = at.unwrap();
+        assert!(
+            (expected..expected + 1_000).contains(&at),
+            "{at} {expected}"
+        );
     }
 }
 
@@ -383,6 +447,39 @@ fn s12_5_a_history_is_kept_as_it_stands() {
                  \"ledger\":{\"running_ns\":0,\"buckets\":[],\"ratios\":[]},\"learnt\":[]},\
                  \"history\":{ \"days\" : [1.0] }}\n";
     assert_eq!(Form::read(text).unwrap().text().unwrap(), text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s12_3_what_is_written_can_be_read_whatever_there_is() {
+    let world = World::new(&config(&[("GROQ_API_KEY", "key-one-of-groq")], ""));
+    world.list();
+    world.uses_up("groq");
+    let written = |history: usize| {
+        let (lasting, now) = world.registry.export();
+        let history = serde_json::value::to_raw_value(&"h".repeat(history)).unwrap();
+        let form = Form::of(lasting, &world.roll, Salt::new(SALT), Some(history), now);
+        form.text().unwrap()
+    };
+    let most = usize::try_from(super::form::MOST_BYTES).unwrap();
+    let beside = written(0).len();
+    #[rustfmt::skip]
+    let rows = [
+        // bytes of history      with learnt figures, with history
+        (1,                      true,  true),
+        (most - beside - 64,     true,  true),
+        (most - beside + 64,     false, true),
+        (most,                   false, false),
+    ];
+    for (bytes, has_learnt, has_history) in rows {
+        let text = written(bytes);
+        let mut form = Form::read(&text).unwrap();
+        assert_eq!(form.take_history().is_some(), has_history, "{bytes}");
+        let after = World::new(&config(&[("GROQ_API_KEY", "key-one-of-groq")], "")).takes(&text);
+        after.list();
+        let knows = after.knows("groq");
+        assert!(knows.starts_with("day account"), "{bytes}: {knows}");
+        assert_eq!(knows.contains("figures"), has_learnt, "{bytes}: {knows}");
+    }
 }
 
 proptest! {

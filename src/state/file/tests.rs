@@ -153,6 +153,7 @@ fn s12_3_a_file_that_cannot_be_replaced_is_written_in_place() {
         (ErrorKind::ResourceBusy,       true),
         (ErrorKind::PermissionDenied,   true),
         (ErrorKind::ReadOnlyFilesystem, true),
+        (ErrorKind::InvalidFilename,    true),
         (ErrorKind::StorageFull,        false),
         (ErrorKind::NotFound,           false),
     ];
@@ -170,7 +171,8 @@ fn s12_3_what_cannot_be_read_is_put_aside() {
         fs::write(at("state"), &damaged).unwrap();
         let (mut file, text) = StateFile::open(&at("state")).unwrap();
         assert_eq!(text, damaged.as_bytes());
-        assert_eq!(file.put_aside().unwrap(), file.path().with_extension("bad"));
+        let aside = file.put_aside().unwrap();
+        assert_eq!(aside, Some(file.path().with_extension("bad")));
         assert_eq!(fs::read(at("state.bad")).unwrap(), damaged.as_bytes());
         assert_eq!(fs::read(at("state")).unwrap(), b"");
         assert!(matches!(
@@ -185,6 +187,20 @@ fn s12_3_what_cannot_be_read_is_put_aside() {
     assert!(matches!(file.put_aside(), Err(Unwritable::NoPlaceAside(_))));
     assert_eq!(fs::read(at("state.bad")).unwrap(), b"a letter");
     assert_eq!(fs::read(at("state")).unwrap(), TEXT);
+}
+
+#[test]
+fn s12_3_what_can_be_put_nowhere_is_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    // A name that leaves no room for another beside it.
+    let name = "s".repeat(255);
+    let path = folder.path().join(&name);
+    fs::write(&path, "free-llm-proxy state 1\ndamaged").unwrap();
+    let (mut file, _) = StateFile::open(&path).unwrap();
+    assert_eq!(file.put_aside().unwrap(), None);
+    file.write(TEXT).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), TEXT);
+    assert_eq!(names(folder.path()), [name]);
 }
 
 #[test]
