@@ -128,7 +128,7 @@ pub fn awake(snapshot: &Snapshot, wants: Wants<'_>, known: &Knowledge, now: Now)
 }
 
 /// Puts before each candidate the one that the request's session would start on instead, as
-/// [`start`](super::price::start) says.
+/// [`starts_on_one_of`](super::price::starts_on_one_of) says.
 fn start_sessions(found: &mut [(Rank, Awake)], snapshot: &Snapshot, by: By<'_>) {
     for at in 0..found.len() {
         let Some(((rank, best), behind)) = found.get(at..).and_then(<[_]>::split_first) else {

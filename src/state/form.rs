@@ -146,7 +146,7 @@ impl Form {
         Ok(text)
     }
 
-    /// Reads a text that begins with [`MARK`].
+    /// Reads a text that begins with the mark of ours.
     ///
     /// # Errors
     /// Why it cannot be read.
