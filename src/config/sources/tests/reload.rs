@@ -91,8 +91,11 @@ fn s12_2_a_key_in_use_goes_nowhere_else_before_a_restart() {
     }
 }
 
+/// What the user's file says, and `CONFIG_FILE`.
+type Change<'a> = (&'a str, &'a str);
+
 /// The settings in force after each change, and what waited for a restart.
-fn after_each(changes: &[(&str, &str)]) -> Vec<(crate::config::Config, String)> {
+fn after_each(changes: &[Change<'_>]) -> Vec<(crate::config::Config, String)> {
     let config = |(keys, text): &(&str, &str)| {
         let sources = layers(&[], &[], "", &format!("{BOTH}{keys}"));
         sources.with_file(text).config().unwrap()
@@ -118,7 +121,7 @@ fn s12_2_a_key_that_was_out_of_use_comes_back_to_its_own_address_only() {
     let (boxed, renamed) = (&*own("box", "10.0.0.1"), &*own("crate", "10.0.0.2"));
     let key = "BOX_KEY=box-key-0123456789";
     #[rustfmt::skip]
-    let rows: [(&[(&str, &str)], &str, &str); 4] = [
+    let rows: [(&[Change<'_>], &str, &str); 4] = [
         // each change                                        where keys go      waits
         (&[(GROQ, one), ("", one), (GROQ, one)],              "groq 10.0.0.1",   ""),
         (&[(GROQ, one), ("", two), (GROQ, two)],              "",                "the address of groq"),
