@@ -4,31 +4,27 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::HeaderMap;
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
 use tokio_util::task::TaskTracker;
 
 use super::account::Keyrings;
-use super::choice::{With, choose};
 use super::learning::Learning;
 use super::opened::Unanswered;
 use super::progress::{LastWord, Progress};
 use super::refusal::{Walked, none_left, tried};
+use super::wants::weigh;
 use super::{Answer, Keyring, Refusal, Who, Wording};
 use crate::clock::Now;
-use crate::config::{Client, Config, Limits, LogLevel, ModelField};
-use crate::learnt::{Caller, Order, Parameters, Pins, Salt, SessionKey, teaches};
-use crate::model::{AccountId, Candidate, Wish};
+use crate::config::{Client, Config, Limits, ModelField};
+use crate::learnt::{Order, Parameters, Pins, Salt, SessionKey, teaches};
+use crate::model::AccountId;
 use crate::provider::{Provider, Rules};
 use crate::redact::{Redactor, Secret};
-use crate::registry::{Admitted, Claim, Drawn, Knowledge, Registry, Rests, Snapshot};
+use crate::registry::{Admitted, Claim, Drawn, Knowledge, Registry, Snapshot};
 use crate::request::{ChatRequest, Routing};
-use crate::select::{
-    By, Next, Out, OutBy, Preference, Quote, Wants, Why, filtered_out, next, next_quoted,
-};
+use crate::select::{Next, OutBy, Why};
 use crate::telemetry::{Log, RequestRecord, Traffic};
-use crate::upstream::ConnectError;
 use crate::verdict::{Cause, Failure, Rest};
 
 /// Walks requests over the candidates.
@@ -393,17 +389,6 @@ impl Walker {
         progress
     }
 
-    /// Counts the candidates that the request's needs rule out.
-    fn filter(&self, snapshot: &Arc<Snapshot>, request: &ChatRequest, record: &RequestRecord) {
-        let needs = &request.needs;
-        if !needs.capabilities().is_empty() {
-            let find = |known: &Rests| filtered_out(snapshot, needs, known).cloned().collect();
-            let capabilities = needs.capabilities();
-            let out = self.registry.filtered_out(snapshot, capabilities, find);
-            record.filtered_out(&out);
-        }
-    }
-
     fn pins(&self) -> MutexGuard<'_, Pins> {
         // Each pin is complete in itself, so a poisoned lock does no harm.
         self.pins.lock().unwrap_or_else(PoisonError::into_inner)
@@ -425,147 +410,5 @@ impl Walker {
         keys.map_or(request.routing, |keys| {
             keys.under(claim.key()).routing_of(request)
         })
-    }
-
-    /// What a choice depends on besides what is known of candidates.
-    fn with(&self) -> With<'_> {
-        With {
-            accounts: &self.accounts,
-            traffic: &self.traffic,
-        }
-    }
-
-    /// Chooses and claims the next candidate.
-    fn choose<'s>(
-        &self,
-        snapshot: Option<&'s Snapshot>,
-        request: &ChatRequest,
-        progress: &mut Progress,
-        now: Now,
-    ) -> (Next<'s>, Option<(Claim, Drawn)>) {
-        let wants = self.wants(request, progress);
-        let quote = snapshot.map(|list| Quote::new(list, wants, now));
-        let quote = quote.unwrap_or_default();
-        let choose_one = |known: &Knowledge, now| {
-            let next = next_quoted(snapshot, wants, &quote, known, now);
-            let candidate = next.candidate().cloned();
-            let was_unreached = candidate
-                .as_ref()
-                .is_some_and(|candidate| known.was_unreached(candidate.provider()));
-            let chosen = snapshot.zip(candidate);
-            let chosen = chosen
-                .map(|(list, candidate)| choose(list, wants, &candidate, known, now, self.with()));
-            ((next, was_unreached), chosen)
-        };
-        let ((next, was_unreached), claim) = self.registry.claim(choose_one);
-        progress.was_unreached = was_unreached;
-        if let Some((claim, _)) = &claim {
-            progress.asks(claim.candidate());
-        }
-        (next, claim)
-    }
-
-    /// The caller behind these headers, which identifies the request's session. A client's sessions are its own,
-    /// whichever of its keys it presents.
-    #[must_use]
-    pub fn caller(&self, client: &Client, headers: &HeaderMap) -> Caller {
-        Caller::of(headers, client.name.as_str().as_bytes(), self.salt)
-    }
-
-    /// Whether a request's session matters. It does where this request, or by default any other, is ordered by
-    /// cost: that order wants to know who answered last. It also does in a trace, even of a request in the
-    /// ranking's order, so that the two orders can be compared.
-    #[must_use]
-    pub fn tells_sessions(&self, request: &ChatRequest) -> bool {
-        let orders = [self.routing, self.order(request)];
-        orders.contains(&Order::Balanced) || self.traffic.is_traced()
-    }
-
-    /// The order in which a request's candidates are asked. Its rests and its patience follow from this order
-    /// too (spec §11.6).
-    pub(super) fn order(&self, request: &ChatRequest) -> Order {
-        self.routing.of(request.asked.wish())
-    }
-
-    /// How the candidates of a tier are ordered for a request without a session.
-    #[must_use]
-    pub fn by(&self) -> By<'_> {
-        By::new(self.routing, Wish::Auto, &self.learning, None, None)
-    }
-
-    pub(super) fn wants<'a>(
-        &'a self,
-        request: &'a ChatRequest,
-        progress: &'a Progress,
-    ) -> Wants<'a> {
-        Wants {
-            needs: &request.needs,
-            preference: Preference::new(self.model_field, &request.asked),
-            out: &progress.out,
-            above_context: progress.above_context,
-            client: progress.client.as_deref(),
-            by: By::new(
-                self.routing,
-                request.asked.wish(),
-                &self.learning,
-                progress.session.map(|session| (session, self.salt)),
-                progress.pin.as_ref(),
-            ),
-        }
-    }
-
-    /// A connection to the candidate's provider was made.
-    fn reached(&self, candidate: &Candidate, progress: &mut Progress) {
-        progress.way_opens(candidate.provider());
-        if progress.was_unreached {
-            self.registry.way_opens(candidate.provider());
-        }
-    }
-
-    /// Whether a candidate at another provider could be asked instead.
-    fn is_elsewhere(
-        &self,
-        snapshot: Option<&Snapshot>,
-        wants: Wants<'_>,
-        candidate: &Candidate,
-    ) -> bool {
-        let here = Out {
-            subject: candidate.provider().clone(),
-            by: OutBy::Unreached,
-        };
-        let out = [wants.out, &[here]].concat();
-        let wants = Wants { out: &out, ..wants };
-        let reachable = |known: &Knowledge, now| {
-            let other = next(snapshot, wants, known, now).candidate();
-            other.is_some_and(|other| !known.is_unreached(other.provider(), now))
-        };
-        self.registry.with_known_now(reachable)
-    }
-
-    /// Logs and records that there was no connection.
-    fn unreached(
-        &self,
-        error: &ConnectError,
-        candidate: &Candidate,
-        wait: Option<Duration>,
-        record: &mut RequestRecord,
-    ) {
-        self.log.emit(
-            LogLevel::Debug,
-            "connect_failed",
-            &serde_json::json!({
-                "provider": candidate.account.provider,
-                "cause": error.why.as_str(), "error": error.said,
-                "again_in_ms": wait.map(|wait| wait.as_millis() as u64),
-            }),
-        );
-        record.unreached(error.why);
-    }
-}
-
-/// Weighs a long prompt before a candidate is chosen, not under the lock that choosing takes.
-fn weigh(snapshot: &Snapshot, request: &ChatRequest) {
-    if let Some(least) = snapshot.least_context() {
-        request.needs.weigh(least);
     }
 }
