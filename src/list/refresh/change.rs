@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::{RefreshTask, Refresher, Settings, Side};
+use super::{RefreshTask, Refresher, Settings};
 use crate::account::KeyTask;
 use crate::model::ProviderId;
 
@@ -83,21 +83,6 @@ impl RefreshTask {
         for key in self.settings.keys.iter().cloned() {
             self.asking.spawn(key.run());
         }
-    }
-
-    /// Begins to read the catalogue.
-    pub(super) fn begin_catalogue(&mut self) {
-        if self.under_way.insert(None) {
-            let reader = self.settings.reader.clone();
-            let read = async move { Side::Catalogue(reader.catalogue().await) };
-            self.late.push(Box::pin(read));
-        }
-    }
-
-    /// Whether this provider's list is read.
-    pub(super) fn has_list(&self, provider: &ProviderId) -> bool {
-        let mut lists = self.settings.providers.lists.iter();
-        lists.any(|at| at.provider == *provider)
     }
 }
 
