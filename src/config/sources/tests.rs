@@ -1,6 +1,8 @@
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 
 use super::*;
+use crate::config::env_file::Found;
 
 mod config_file;
 mod keys;

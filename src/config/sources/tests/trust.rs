@@ -1,6 +1,7 @@
 //! What a folder's file may decide beside keys that are not its own (spec §12.1).
 
 use super::*;
+use crate::config::table;
 
 #[test]
 fn s12_1_an_address_from_a_folder_counts_only_with_its_own_keys() {
