@@ -4,8 +4,10 @@
 //! Everything known about health goes through [`Registry`], so that replicas could one day share it. No I/O
 //! here, and no decision: `select` decides.
 
+mod accounts;
 mod admitted;
 mod claim;
+mod clients;
 mod drawn;
 mod filtered;
 mod in_line;
@@ -19,7 +21,7 @@ mod snapshot;
 
 use std::collections::HashSet;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -41,9 +43,9 @@ pub use snapshot::{Parts, Snapshot, Source};
 
 use crate::clock::Now;
 use crate::learnt::{Cells, Parameters};
-use crate::ledger::{AllowanceView, Allowances, Ask, FreeDay, Limit, Over, Reservation};
-use crate::model::{AccountId, Capability, ClientName, Offer, ProviderId, Subject, Whom};
-use crate::provider::{KeySaid, Provider};
+use crate::ledger::{Allowances, Reservation};
+use crate::model::{Capability, Offer, ProviderId, Subject, Whom};
+use crate::provider::Provider;
 use crate::request::FieldName;
 use crate::verdict::{AccountLimit, Because, Rest};
 
@@ -244,49 +246,6 @@ impl Registry {
         (said, claim)
     }
 
-    /// Sets what clients may ask, and whether they share days fairly (spec §13). What they have used is kept.
-    pub fn set_clients<'a>(
-        &self,
-        limits: impl IntoIterator<Item = (&'a ClientName, &'a [Limit])>,
-        fair_share: bool,
-    ) {
-        let mut allowances = self.allowances();
-        allowances.set(limits);
-        self.has_limits
-            .store(!allowances.is_empty(), Ordering::Relaxed);
-        drop(allowances);
-        self.lock().ledger.set_fair(fair_share);
-        self.fair_share.store(fair_share, Ordering::Relaxed);
-    }
-
-    /// A client asks, and this is charged to its limits.
-    ///
-    /// # Errors
-    ///
-    /// The limit that leaves no room for it.
-    pub fn admit(self: &Arc<Self>, client: &ClientName, ask: Ask) -> Result<Admitted, Over> {
-        if self.fair_share.load(Ordering::Relaxed) {
-            self.lock().ledger.client_asks(client, Now::read());
-        }
-        let debit = match self.has_limits.load(Ordering::Relaxed) {
-            true => self.allowances().admit(client, ask, Now::read())?,
-            false => None,
-        };
-        Ok(Admitted::new(Arc::clone(self), debit))
-    }
-
-    /// A client's limits, and what is used of them.
-    #[must_use]
-    pub fn allowance(&self, client: &ClientName, now: Now) -> Vec<AllowanceView> {
-        self.allowances().of(client, now)
-    }
-
-    fn allowances(&self) -> MutexGuard<'_, Allowances> {
-        // Each change is complete in itself.
-        let allowances = self.allowances.lock();
-        allowances.unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Something has changed that people may want to see at once.
     pub fn has_changed(&self) {
         self.changes.send_replace(());
@@ -404,50 +363,6 @@ impl Registry {
     pub fn note(&self, note: impl FnOnce(&mut Outside)) {
         // Each note is complete in itself, so a panic elsewhere leaves them usable.
         note(&mut self.outside.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    /// Whether it belongs to an account that has another key by now, or is gone: a verdict on it is dropped
-    /// (spec §12.2).
-    fn is_of_old_key(&self, subject: &Subject) -> bool {
-        let list = self.snapshot.load();
-        let list = list.as_ref().zip(subject.of_account());
-        list.is_some_and(|(list, account)| !list.has_account(account))
-    }
-
-    /// Whether what is reported of this account is reported of OpenRouter: that is so of its first account.
-    fn speaks_for_openrouter(&self, account: &AccountId) -> bool {
-        let list = self.snapshot.load();
-        let first = list.as_ref().and_then(|list| list.speaks_for_openrouter());
-        account.provider.is_openrouter() && first.is_none_or(|first| **first == *account)
-    }
-
-    /// The key endpoint has answered for this account. If it reports free requests that were known to be gone, the
-    /// rest until the day's end is over. Watchers are notified if anything has changed.
-    pub fn key_said(&self, account: &AccountId, said: KeySaid, now: Now) {
-        let mut gives_back = false;
-        if let KeySaid::Accepted { today: Some(today) } = said {
-            let told = FreeDay {
-                limit: today.limit,
-                used: today.limit.saturating_sub(today.remaining),
-            };
-            let mut held = self.lock();
-            gives_back = held.ledger.told_free_day(account, told, now);
-            if gives_back {
-                held.ends_day(&Subject::account(account), now);
-            }
-            self.lets_go(held);
-        }
-        let (mut before, mut after) = (false, false);
-        if self.speaks_for_openrouter(account) {
-            self.note(|outside| {
-                before = outside.key_is_refused();
-                outside.key_said(said, gives_back, now);
-                after = outside.key_is_refused();
-            });
-        }
-        if before != after || gives_back {
-            self.changes.send_replace(());
-        }
     }
 
     /// What outside services last said about themselves.
