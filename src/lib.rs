@@ -13,6 +13,9 @@
 //!
 //! `ARCHITECTURE.md` has the map and the reasons; `§` always refers to `docs/spec.md`.
 
+#[cfg(test)]
+extern crate self as free_llm_proxy;
+
 pub mod account;
 pub mod agents;
 pub mod answer;

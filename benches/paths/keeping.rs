@@ -1,19 +1,19 @@
 //! What outlives the process, written to its file.
 
+#[path = "../../src/state/tests/used.rs"]
+mod used;
+
 use std::cell::RefCell;
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use free_llm_proxy::answer::Usage;
 use free_llm_proxy::config::{Config, LogLevel};
 use free_llm_proxy::learnt::Through;
-use free_llm_proxy::ledger::Ask;
-use free_llm_proxy::model::{AccountId, Offer, ProviderId};
-use free_llm_proxy::registry::{Chosen, Parts, Registry, Snapshot};
+use free_llm_proxy::registry::Registry;
 use free_llm_proxy::state::{Keeper, Opened};
 use free_llm_proxy::telemetry::{Log, Metrics};
-use free_llm_proxy::verdict::{Because, Cause, Outcome, Rest};
+use free_llm_proxy::verdict::Rest;
 
 use super::{Ready, id, now, ready};
 
@@ -26,7 +26,7 @@ const ACCOUNTS: [(&str, &str, usize); 3] = [
 const MODELS: usize = 10;
 
 /// How often each of them was asked.
-const ASKED: usize = 40;
+const ASKED: u64 = 40;
 
 fn config(folder: &std::path::Path) -> Config {
     let read = |name: &str| {
@@ -50,43 +50,14 @@ fn registry(config: &Config) -> Arc<Registry> {
     let registry = Registry::with_limits_of(config.providers.clone(), config.learning);
     let registry = Arc::new(registry);
     let models = ACCOUNTS.iter().flat_map(|(provider, _, _)| {
-        (0..MODELS).map(move |n| {
-            let provider = ProviderId::try_from(*provider).expect("a name");
-            Arc::new(Offer::at(
-                provider,
-                id(&format!("maker/model-{n}-instruct")),
-            ))
-        })
+        (0..MODELS).map(move |n| (*provider, id(&format!("maker/model-{n}-instruct"))))
     });
     let accounts = config.accounts.iter();
-    registry.publish(Snapshot::new(Parts {
-        offers: models.collect(),
-        accounts: accounts
-            .map(|account| Arc::<AccountId>::new(account.id.clone()))
-            .collect(),
-        ..Parts::default()
-    }));
+    let accounts = accounts.map(|account| Arc::new(account.id.clone()));
+    used::list(&registry, models, accounts.collect());
     let snapshot = registry.snapshot().expect("it was published");
     for candidate in snapshot.candidates() {
-        for n in 0..ASKED {
-            let chosen = Chosen {
-                candidate: Arc::clone(candidate),
-                slot: snapshot.slot(candidate),
-                ask: Ask {
-                    prompt_bytes: 4000,
-                    max_tokens: Some(500),
-                },
-                client: None,
-                key: None,
-                usual: Duration::ZERO,
-            };
-            let (_, claim) = registry.claim(|_, _| ((), Some(chosen)));
-            let (_, mut drawn) = claim.expect("nobody waits");
-            drawn.told(Usage {
-                prompt: Some(900 + n as u64),
-                completion: Some(200),
-            });
-        }
+        used::is_asked(&registry, &snapshot, candidate, ASKED);
         let (learning, now) = (config.learning, now());
         let evidences = snapshot.evidences();
         evidences.teach(candidate.index, &learning, now, |evidence, through| {
@@ -97,15 +68,7 @@ fn registry(config: &Config) -> Arc<Registry> {
                 evidence.whole(through, &learning, soon);
             }
         });
-        let because = Because {
-            model: candidate.offer.public_id.clone(),
-            outcome: Outcome::RateLimited,
-            status: Some(429),
-            cause: Cause::Status,
-            at: now.wall,
-            of_quota: true,
-            out_of: None,
-        };
+        let because = used::because(candidate, None, now);
         let rest = Rest::For(Duration::from_secs(3600));
         registry.rest(candidate.itself(), because, rest, now);
     }
