@@ -65,7 +65,12 @@ impl Walker {
     }
 
     /// Counts the candidates that the request's needs rule out.
-    pub(super) fn filter(&self, snapshot: &Arc<Snapshot>, request: &ChatRequest, record: &RequestRecord) {
+    pub(super) fn filter(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        request: &ChatRequest,
+        record: &RequestRecord,
+    ) {
         let needs = &request.needs;
         if !needs.capabilities().is_empty() {
             let find = |known: &Rests| filtered_out(snapshot, needs, known).cloned().collect();

@@ -121,7 +121,10 @@ impl Sources {
         self
     }
 
-    pub(super) fn read_environment(&mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) {
+    pub(super) fn read_environment(
+        &mut self,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) {
         let mut values = HashMap::new();
         for (name, value) in variables {
             // A name that is not text is not ours.
